@@ -1,9 +1,13 @@
-"""Expression trees: what a rule computes, independent of how its string spells it."""
+"""Expression trees: what a rule computes, independent of how its string spells it.
+
+A random word draws anew wherever it is written. Words that read the same draw have its number, as in `eps#1 - eps#1`.
+"""
 
 import dataclasses
 import re
+from collections import Counter
 from dataclasses import dataclass
-from typing import Union
+from typing import ClassVar, Union
 
 from neural_optimizer_search.dsl.numbers import NUMBER, write_number
 from neural_optimizer_search.dsl.vocabulary import OPERANDS, UNARIES
@@ -11,17 +15,19 @@ from neural_optimizer_search.dsl.vocabulary import OPERANDS, UNARIES
 
 @dataclass(frozen=True)
 class Operand:
-    """A leaf."""
+    """A leaf; `draw` is the number of its draw, 0 if no other word reads it."""
 
     name: str
+    draw: int = 0
 
 
 @dataclass(frozen=True)
 class Unary:
-    """A function of one expression."""
+    """A function of one expression; `draw` is the number of its draw, 0 if no other word reads it."""
 
     name: str
     x: "Expression"
+    draw: int = 0
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class Binary:
     name: str
     x: "Expression"
     y: "Expression"
+    draw: ClassVar[int] = 0  # no binary function is random
 
 
 Expression = Union[Operand, Unary, Binary]
@@ -49,6 +56,53 @@ def operands(expression: Expression) -> set[str]:
         return {expression.name}
     return set().union(*map(operands, children(expression)))
 
+
+# -- Draws -----------------------------------------------------------------------------------------
+
+
+def is_random(expression: Expression) -> bool:
+    """Whether its outermost word draws random numbers."""
+    table = OPERANDS if isinstance(expression, Operand) else UNARIES
+    return not isinstance(expression, Binary) and table[expression.name].random
+
+
+def draws_anew(expression: Expression) -> bool:
+    """Whether the same expression, written once more, has another value, because a word in it draws anew."""
+    left = [expression]
+    while left:
+        node = left.pop()
+        if not node.draw:  # what has a number has one value, and so has its argument
+            if is_random(node):
+                return True
+            left += children(node)
+    return False
+
+
+def number_draws(expression: Expression) -> Expression:
+    """The expression with its draws numbered from 1, in the order of its text; those that are read once have none."""
+    counts: Counter[int] = Counter()
+    _count_draws(expression, counts)
+    numbers = {draw: number for number, draw in enumerate((draw for draw, n in counts.items() if n > 1), 1)}
+    return _renumber(expression, numbers) if counts else expression
+
+
+def _count_draws(expression, counts):
+    for child in children(expression):
+        _count_draws(child, counts)
+    # The text has the number of a function after its argument.
+    if expression.draw:
+        counts[expression.draw] += 1
+
+
+def _renumber(expression, numbers):
+    if isinstance(expression, Operand):
+        return Operand(expression.name, numbers.get(expression.draw, 0))
+    if isinstance(expression, Unary):
+        return Unary(expression.name, _renumber(expression.x, numbers), numbers.get(expression.draw, 0))
+    return Binary(expression.name, _renumber(expression.x, numbers), _renumber(expression.y, numbers))
+
+
+# -- Simpler spellings -----------------------------------------------------------------------------
 
 # An operand that is named after a function of another operand, such as sign(g), equals that function.
 _FUNCTION_OF_OPERAND = {
@@ -89,7 +143,9 @@ def simplify(expression: Expression) -> Expression:
     if isinstance(expression, Operand):
         return expression
     if isinstance(expression, Unary):
-        return _simplify_unary(expression.name, simplify(expression.x))
+        x = simplify(expression.x)
+        # No random word has a simpler spelling.
+        return Unary(expression.name, x, expression.draw) if expression.draw else _simplify_unary(expression.name, x)
     return _simplify_binary(expression.name, simplify(expression.x), simplify(expression.y))
 
 
@@ -135,15 +191,16 @@ def _scale_weight(x, y):
 
 def canonical(expression: Expression) -> Expression:
     """The simplified expression with the sides of + and * in a fixed order: equal for a*b and b*a."""
-    return _order(simplify(expression))[0]
+    return number_draws(_order(simplify(expression))[0])
 
 
 def _order(expression):
-    """(the ordered expression, its `repr`), built bottom-up: calling `repr` at each node would traverse it again."""
+    """(the ordered expression, the text that orders it); keys in old ledgers depend on these texts."""
     if isinstance(expression, Operand):
-        return expression, repr(expression)
+        return expression, f"Operand(name={expression.name!r})"
     if isinstance(expression, Unary):
-        return _build(Unary, expression.name, _order(expression.x))
+        x, text = _build(Unary, expression.name, _order(expression.x))
+        return (dataclasses.replace(x, draw=expression.draw) if expression.draw else x), text
     name, x, y = expression.name, _order(expression.x), _order(expression.y)
     if name == "sub":
         # `simplify` leaves no -y here.

@@ -5,12 +5,15 @@
     product := factor (("*" | "/") factor)*
     factor  := "-" factor | power
     power   := atom [("^" | "**") factor]
-    atom    := number | operand | function "(" arguments ")" | "(" sum ")" | "|" sum "|"
+    atom    := number | word ["#" number] | "(" sum ")" | "|" sum "|"
+    word    := operand | function "(" arguments ")"
 
 `log(x)` and `sqrt(x)` mean log|x| and sqrt|x| and may be written with the bars; `e^x` is `exp(x)`;
 a division adds δ to the divisor, as in the paper. Constants that are not given are the paper's.
+Only random words have a number after "#": words with the same number are one draw, others draw anew.
 """
 
+import dataclasses
 import inspect
 import textwrap
 from collections import deque
@@ -18,7 +21,7 @@ from typing import NamedTuple, NoReturn, Union
 
 from neural_optimizer_search.dsl import lexing, spelling
 from neural_optimizer_search.dsl.constants import RANGES, Constants
-from neural_optimizer_search.dsl.expression import Binary, Operand, Unary, simplify
+from neural_optimizer_search.dsl.expression import Binary, Operand, Unary, is_random, simplify
 from neural_optimizer_search.dsl.lexing import FormulaError as FormulaError
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.vocabulary import OPERANDS, UNARIES
@@ -27,6 +30,7 @@ from neural_optimizer_search.dsl.vocabulary import OPERANDS, UNARIES
 MAX_LENGTH = 100_000
 MAX_NESTING = 100
 MAX_OPERATORS = 100
+MAX_DRAW = 2**16
 
 
 class _Loose(NamedTuple):
@@ -43,6 +47,8 @@ def parse_formula(formula: str) -> Rule:
       formula: Text such as `"exp(sign(g) * sign(m)) * g"` or `"Adam * sqrt(|w|), beta_1=0.8"`, in the words of the
         language:
         {words}
+        Random words draw anew wherever they are written; those with the same number are one draw, as in
+        `"eps#1 - eps#1"`.
 
     Returns:
       A `Rule`; its depth is as small as the expression allows.
@@ -75,7 +81,8 @@ class _Parser:
             self._fail("too many characters", MAX_LENGTH, f"{MAX_LENGTH} characters.")
         self.tokens = deque(lexing.tokenize(formula))
         self.nesting = 0
-        self.operators = [t for t in self.tokens if t.kind == "symbol" and t.text not in "(),|="]
+        self.draws = {}
+        self.operators = [t for t in self.tokens if t.kind == "symbol" and t.text not in "(),|=#"]
 
     def _fail(self, what, position, allowed) -> NoReturn:
         lexing.fail(self.formula, what, position, allowed)
@@ -155,8 +162,8 @@ class _Parser:
             return _Loose(float(token.text), token.position)
         if token.kind in ("name", "member"):
             if self._take("("):
-                return self._function(token)
-            return _Loose("e", token.position) if token.text == "e" else self._operand(token)
+                return self._with_draw(self._function(token))
+            return _Loose("e", token.position) if token.text == "e" else self._with_draw(self._operand(token))
         if token.text in ("(", "|"):
             result = self._sum()
             self._expect({"(": ")", "|": "|"}[token.text])
@@ -175,6 +182,18 @@ class _Parser:
         if not family:
             self._fail(f"an unknown word {token.text!r:.50}", token.position, spelling.LEGEND)
         return Operand(self._member(OPERANDS, family, number, f"a constant of {prefix[:-1]}", token))
+
+    def _with_draw(self, word):
+        """The word with the number that follows it, if it is random and one does."""
+        if not (is_random(word) and self._take("#")):
+            return word
+        position, number = self.tokens[0].position, self._number()
+        if number is None or not (number.is_integer() and 1 <= number <= MAX_DRAW):
+            self._fail("a draw that is not allowed", position, f"a whole number from 1 to {MAX_DRAW}.")
+        word = dataclasses.replace(word, draw=int(number))
+        if self.draws.setdefault(word.draw, word) != word:
+            self._fail(f"the draw {word.draw} of different expressions", position, "one expression for each number.")
+        return word
 
     def _member(self, table, family, number, what, token):
         """The name of a member of a family of the table; the token is where its number is."""

@@ -14,7 +14,7 @@ _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 # The name of a member ends in a number, such as m_0.99.
 _TOKEN = re.compile(
     rf"\s*(?:(?P<number>{_NUMBER})|(?P<member>[^\W\d][\w\u0302]*?_{_NUMBER}(?![\w\u0302]))"
-    r"|(?P<name>[^\W\d][\w\u0302]*)|(?P<symbol>\*\*|[-+*/^(),|=]))"
+    r"|(?P<name>[^\W\d][\w\u0302]*)|(?P<symbol>\*\*|[-+*/^(),|=#]))"
 )
 _MEMBER = re.compile(rf"(?P<prefix>.*?_)(?P<number>{_NUMBER})")
 

@@ -33,11 +33,13 @@ class Notation(Generic[Piece]):
     Args:
       form: The `Form` of a word of each kind of expression: `form(Unary, UNARIES["exp"])`.
       brackets: A template that encloses `$x` in brackets.
+      draw: A template of a random word `$x` with the number `$n` of its draw.
       fill: Writes a template with the arguments' pieces in place of `$x` and `$y`.
     """
 
     form: Callable[[type, Word], Form]
     brackets: str
+    draw: str
     fill: Callable[..., Piece]
 
     def enclose(self, piece: Piece) -> Piece:
@@ -60,7 +62,10 @@ def _write(expression, notation: Notation) -> tuple[Any, Binding]:
         piece, binding = _write(child, notation)
         arguments.append((bracket(piece, binding, needed, notation.enclose), binding))
     own = arguments[0][1] if form.own is None else form.own
-    return notation.fill(form.template, *(piece for piece, _ in arguments)), own
+    whole = notation.fill(form.template, *(piece for piece, _ in arguments))
+    if expression.draw:
+        whole, own = notation.fill(notation.draw.replace("$n", str(expression.draw)), whole), Binding.ATOM
+    return whole, own
 
 
 _TABLES = {Operand: OPERANDS, Unary: UNARIES, Binary: BINARIES}
@@ -109,7 +114,7 @@ def text_form(kind: type, word: Word) -> Form:
     return Form(f"{function}({x}, {constant})" if constant else f"{function}({x})", needs=(Binding.SUM,))
 
 
-TEXT = Notation(text_form, brackets="($x)", fill=_fill_text)
+TEXT = Notation(text_form, brackets="($x)", draw="$x#$n", fill=_fill_text)
 
 
 def text(expression: Expression) -> str:
@@ -161,7 +166,7 @@ def _needed(source, side, beside):
     return Binding.SUM if alone else beside
 
 
-LATEX = Notation(latex_form, brackets=r"\left($x\right)", fill=_fill_text)
+LATEX = Notation(latex_form, brackets=r"\left($x\right)", draw=r"{$x}_{\#$n}", fill=_fill_text)
 
 
 def latex(expression: Expression) -> str:

@@ -3,6 +3,7 @@
 import functools
 import json
 import operator
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional, Union
@@ -220,26 +221,12 @@ class Rule:
 
     @classmethod
     def from_expression(cls, expression: ex.Expression, constants: Constants = PAPER) -> "Rule":
-        """The shortest rule that computes an expression; equal sub-expressions share one iteration."""
-        iterations, index = [], {}
-
-        def emit(node):
-            if node not in index:
-                if isinstance(node, ex.Binary):
-                    (op1, u1), (op2, u2) = argument(node.x), argument(node.y)
-                    iteration = Iteration(op1, op2, u1, u2, node.name)
-                else:
-                    op1, u1 = argument(node)
-                    iteration = Iteration(op1, "g" if op1 == "1" else "1", u1, "identity", "left")
-                index[node] = len(iterations)
-                iterations.append(iteration)
-            return index[node]
-
-        def argument(node):
-            x, unary = (node.x, node.name) if isinstance(node, ex.Unary) else (node, "identity")
-            return (x.name if isinstance(x, ex.Operand) else emit(x)), unary
-
-        emit(expression)
+        """The shortest rule that computes an expression; equal parts share an iteration, unless they draw anew."""
+        expression = ex.number_draws(expression)
+        iterations, reads = _emit(expression, _reads_draw)
+        if reads:
+            own = {node for node, n in reads.items() if n > 1 and (node.draw or reads[node.x] == 1)}
+            iterations, _ = _emit(expression, own.__contains__)
         return cls(tuple(iterations), constants)
 
     def expression(self, spell: Callable[[str, int], str] = lambda word, place: word) -> ex.Expression:
@@ -249,15 +236,20 @@ class Rule:
         """
         outputs = []
 
+        def draw(word, place):  # an output that is read twice repeats its words, but draws once for each place
+            return place + 1 if word.random else 0
+
         def operand(op, place):
-            return outputs[op] if isinstance(op, int) else ex.Operand(spell(op, place))
+            return outputs[op] if isinstance(op, int) else ex.Operand(spell(op, place), draw(OPERANDS[op], place))
+
+        def unary(u, op, place):
+            return ex.Unary(spell(u, place + 2), operand(op, place), draw(UNARIES[u], place + 2))
 
         for k, (op1, op2, u1, u2, b) in enumerate(self.iterations):
             place = TOKENS_PER_ITERATION * k
-            x = ex.Unary(spell(u1, place + 2), operand(op1, place))
-            y = ex.Unary(spell(u2, place + 3), operand(op2, place + 1))
+            x, y = unary(u1, op1, place), unary(u2, op2, place + 1)
             outputs.append(x if b == "left" else ex.Binary(b, x, y))
-        return outputs[-1]
+        return ex.number_draws(outputs[-1]) if self.random else outputs[-1]
 
     def canonical(self) -> str:
         """A simplified text that is equal for spellings that are easily recognized as the same function."""
@@ -317,7 +309,7 @@ class Rule:
                     yield table[word]
 
     def formula(self) -> str:
-        """Simplified infix text; `parse_formula` reads it back."""
+        """Simplified infix text; `parse_formula` reads it back, with the same draws."""
         return printing.text(ex.simplify(self.expression())) + self.constants.text()
 
     def latex(self) -> str:
@@ -330,6 +322,54 @@ class Rule:
     def __getstate__(self) -> dict[str, Any]:
         # Cached values are not pickled or copied.
         return {"iterations": self.iterations, "constants": self.constants}
+
+
+def _reads_draw(node):
+    """Whether it is a word with a numbered draw, or a function of such an operand, computed in one iteration."""
+    return bool(node.draw) or (isinstance(node, ex.Unary) and isinstance(node.x, ex.Operand) and bool(node.x.draw))
+
+
+def _emit(expression, has_own):
+    """The iterations that compute an expression.
+
+    Args:
+      expression: The expression.
+      has_own: Which words, and functions of words, have an iteration of their own, as all must that read a draw and
+        are read by several iterations: each iteration would draw anew.
+
+    Returns:
+      The iterations, and how often they read each part with an iteration of its own.
+    """
+    iterations: list[Iteration] = []
+    index: dict[ex.Expression, int] = {}
+    reads: Counter[Any] = Counter()
+
+    def emit(node):
+        if node in index:
+            return index[node]
+        if isinstance(node, ex.Binary):
+            (op1, u1), (op2, u2) = argument(node.x), argument(node.y)
+            iteration = Iteration(op1, op2, u1, u2, node.name)
+        else:
+            op1, u1 = (read(node.x), node.name) if isinstance(node, ex.Unary) else (node.name, "identity")
+            iteration = Iteration(op1, "g" if op1 == "1" else "1", u1, "identity", "left")
+        iterations.append(iteration)
+        if not ex.draws_anew(node):
+            index[node] = len(iterations) - 1
+        return len(iterations) - 1
+
+    def argument(node):
+        is_function = isinstance(node, ex.Unary) and not has_own(node)
+        return (read(node.x), node.name) if is_function else (read(node), "identity")
+
+    def read(node):
+        if has_own(node):
+            reads[node] += 1
+            return emit(node)
+        return node.name if isinstance(node, ex.Operand) else emit(node)
+
+    emit(expression)
+    return iterations, reads
 
 
 def _iteration_from_json(words):

@@ -1,11 +1,12 @@
 """Expressions as MathML: a third notation besides text and LaTeX, converted word by word from the LaTeX templates."""
 
+import dataclasses
 import functools
 import html
 import re
 
 from neural_optimizer_search.dsl.expression import Expression, simplify
-from neural_optimizer_search.dsl.printing import KNOWN_FORMS, LATEX, Notation, latex_form, write
+from neural_optimizer_search.dsl.printing import KNOWN_FORMS, LATEX, Notation, write
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.report.markup import Element, element
 
@@ -89,4 +90,4 @@ def _is_function(node):
     return node.tag == "mi" and len(node.text) > 1
 
 
-_MATHML = Notation(latex_form, LATEX.brackets, _fill)
+_MATHML: Notation[Element] = dataclasses.replace(LATEX, fill=_fill)

@@ -76,10 +76,10 @@ def _rebuild(node: ex.Expression, number: Callable[[str, float], Optional[float]
         if (match := _FACTOR.fullmatch(node.name)) is not None:
             new = number(FACTOR_OF_W, float(match["number"]))
             return node if new is None else ex.Binary("mul", ex.Operand(write_number(new)), ex.Operand("w"))
-        return ex.Operand(_rename(node.name, OPERANDS, number))
+        return ex.Operand(_rename(node.name, OPERANDS, number), node.draw)
     if isinstance(node, ex.Unary):
         name = _rename(node.name, UNARIES, number)
-        return ex.Unary(name, _rebuild(node.x, number))
+        return ex.Unary(name, _rebuild(node.x, number), node.draw)
     x, y = _rebuild(node.x, number), _rebuild(node.y, number)
     if node.name == "on_matrices" and not _has_factor(node.y) and (share := number(SHARE, 1.0)) is not None:
         y = ex.Binary("mul", ex.Operand(write_number(share)), y)

@@ -315,7 +315,7 @@ def test_places_within_a_rule_draw_separately():
     rule = parse_formula("drop(g, 0.5) * drop(g, 0.5)")
     assert 0.2 < interpreter.update(rule, inputs(step)).numpy().mean() < 0.3
     # An iteration that is read twice draws once.
-    rule = parse_formula("(g + eps) - (g + eps)")
+    rule = parse_formula("(g + eps#1) - (g + eps#1)")
     assert not interpreter.update(rule, inputs(step)).numpy().any()
 
 

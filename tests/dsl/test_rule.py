@@ -1,4 +1,5 @@
 import copy
+import functools
 import json
 import pickle
 from dataclasses import FrozenInstanceError
@@ -183,6 +184,84 @@ def test_equal_parts_share_an_iteration():
         ("g", "m", "identity", "identity", "add"),
         (0, 0, "identity", "exp", "mul"),
     )
+
+
+# -- Draws -----------------------------------------------------------------------------------------
+
+DROP = ("g", "1", "drop_0.3", "identity", "left")
+SUM = ("g", "m", "drop_0.3", "identity", "add")
+MINUS_ITSELF = (0, 0, "identity", "identity", "sub")
+
+
+@pytest.mark.parametrize(
+    ("iterations", "formula", "is_zero"),
+    [
+        ((DROP, MINUS_ITSELF), "drop(g, 0.3)#1 - drop(g, 0.3)#1", True),
+        ((("g", "g", "drop_0.3", "drop_0.3", "sub"),), "drop(g, 0.3) - drop(g, 0.3)", False),
+        ((("eps", "1", "identity", "neg", "left"), MINUS_ITSELF), "eps#1 - eps#1", True),
+        ((("eps", "eps", "identity", "identity", "sub"),), "eps - eps", False),
+        ((SUM, MINUS_ITSELF), "drop(g, 0.3)#1 + m - (drop(g, 0.3)#1 + m)", True),
+        ((SUM, SUM, (0, 1, "identity", "identity", "sub")), "drop(g, 0.3) + m - (drop(g, 0.3) + m)", False),
+        ((DROP, (0, 0, "exp", "exp", "sub")), "exp(drop(g, 0.3)#1) - exp(drop(g, 0.3)#1)", True),
+        (
+            (("eps", "1", "drop_0.3", "identity", "left"), MINUS_ITSELF),
+            "drop(eps#1, 0.3)#2 - drop(eps#1, 0.3)#2", True,
+        ),
+    ],
+)  # fmt: skip
+def test_a_formula_says_which_draws_are_one(iterations, formula, is_zero):
+    rule = Rule(iterations)
+    again = parse_formula(formula)
+    assert rule.formula() == again.formula() == formula and rule.canonical() == again.canonical()
+    for one in (rule, again, Rule.from_expression(expression.canonical(rule.expression()))):
+        rng = np.random.default_rng(0)
+        draws, averages = rng.random((40, 50)), dict.fromkeys(("m", "v", "gamma"), np.ones(50))
+        step = reference.Step(np.ones(50), np.ones(50), averages, 0, draw=functools.partial(_draw, draws))
+        assert (np.abs(reference.direction(one.iterations, step)).max() == 0.0) == is_zero
+
+
+def _draw(draws, word, place, t):
+    return draws[place]
+
+
+def find_draws(rule):
+    """The random words of the simplified rule in order, each with the number of its draw."""
+    words, draws = [], {}
+
+    def spell(word, place):
+        return f"{word}@{place}" if word in reference.RANDOM else word
+
+    def look(node):
+        for child in expression.children(node):
+            look(child)
+        word, _, place = node.name.partition("@")
+        if place:
+            words.append((word, draws.setdefault(place, len(draws))))
+
+    look(expression.simplify(rule.expression(spell)))
+    return words
+
+
+def test_thousands_of_rules_keep_their_draws():
+    repeated = 0
+    for iterations in reference.random_rules(seed=6, count=3000):
+        rule = Rule(iterations)
+        again = parse_formula(rule.formula())
+        assert find_draws(again) == find_draws(rule), rule
+        assert again.formula() == rule.formula() and again.depth <= rule.depth
+        repeated += "#" in rule.formula()
+    assert repeated > 100
+
+
+def test_one_draw_and_two_draws_are_different_functions():
+    one, two = Rule((SUM, MINUS_ITSELF)), parse_formula("drop(g, 0.3) + m - (drop(g, 0.3) + m)")
+    assert one.canonical() != two.canonical() and one.latex() != two.latex()
+    assert r"{\operatorname{drop}(g, 0.3)}_{\#1}" in one.latex()
+
+
+@pytest.mark.parametrize("one, other", [("eps#3 * g + eps#3", "eps#1 + g * eps#1"), ("eps#7 * m", "m * eps")])
+def test_canonical_does_not_depend_on_the_numbers_of_draws(one, other):
+    assert parse_formula(one).canonical() == parse_formula(other).canonical()
 
 
 # -- JSON ------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ WORDS = [
     "m_0.99", "m_1", "m_", "ema_0.9999", "lion_0.99", "change_0", "n_0.92", "v_1e-400", "v_max", "nesterov", "belief",
     "tanh", "abs", "cautious", "normalize", "trust", "orthogonalize", "on_matrices", "min", "max", "clip_0.02",
     "3e-4*w", "beta_1", "=", ", beta_1=0.8", ", beta_2=1", ", epsilon=1e-6", ", epsilon=0", "1e-3*", "1e309", "-0",
+    "#1", "#2", "eps#1",
 ]  # fmt: skip
 CHARACTERS = string.printable + "αβγδελĝm̂ε·×−²³٣½∞√∂\0\x1b\u200b\u202e\ufeff\U0001f600\U0010ffff"
 

@@ -56,6 +56,7 @@ def _tex(node):
         ("rd_10", "{rd}_{10}"),
         ("rd_20", "{rd}_{20}"),
         ("eps_t", "{ϵ}_{t}"),
+        ("eps_t#1 - eps_t#1 ^ 2", "{{ϵ}_{t}}_{#1}−{{{ϵ}_{t}}_{#1}}^{2}"),
         # Functions.
         ("-g", "−g"),
         ("exp(m)", "{e}^{hat{m}}"),
@@ -138,6 +139,8 @@ def _formula(node):
     if node.tag == "mrow" and parts[0] == "log":
         return f"log({parts[2]})"
     form = {"mrow": "{}" * len(parts), "msqrt": "sqrt({})", "msub": "{}_{}"}.get(node.tag)
+    if node.tag == "msub" and parts[1].startswith("#"):
+        return "{}{}".format(*parts)  # the number of a draw
     if node.tag == "msub" and parts[0] == "m" and node[0].tag == "mi":
         return f"ema_{parts[1]}"  # without the hat
     if node.tag == "mover":

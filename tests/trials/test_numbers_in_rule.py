@@ -117,3 +117,11 @@ def test_values_by_name():
     changed = set_constants(rule, {"drop 0.1": 0.25, "beta_1": 0.5, "beta_2": 0.5, "rate": 1.0, "schedule": "linear"})
     assert [number.value for number in find_numbers(changed)] == [0.3, 0.25]
     assert changed.constants == Constants(beta_1=0.5)
+
+
+def test_words_that_read_one_draw_still_do():
+    rule = parse_formula("drop(g, 0.3)#1 * m - drop(g, 0.3)#1 * clip(m, 0.02)")
+    values = [number.value for number in find_numbers(rule)]
+    assert replace_numbers(rule, values, {}).formula() == rule.formula()
+    changed = replace_numbers(rule, [0.2, 0.2, 0.04], {}).formula()
+    assert changed == "drop(g, 0.2)#1 * m - drop(g, 0.2)#1 * clip(m, 0.04)"
