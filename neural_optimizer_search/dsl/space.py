@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from neural_optimizer_search.dsl.rule import TOKENS_PER_ITERATION, Iteration, Ru
 from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES, Vocabulary
 
 MAX_DEPTH = 4
-OP1, OP2, U1, U2, B = range(TOKENS_PER_ITERATION)
+# The places of an iteration whose words are constrained.
+OP2, B = Iteration._fields.index("op2"), Iteration._fields.index("b")
 
 
 class Space(abc.ABC):
@@ -94,6 +96,9 @@ class Space(abc.ABC):
             scores = np.where(self.legal_tokens(tokens), rng.random((count, max(self.sizes))), -1.0)
             tokens = np.concatenate([tokens, scores.argmax(1)[:, None].astype(np.int32)], axis=1)
         return tokens
+
+
+_CONSTRAINTS = ("distinct_operands", "no_final_addition", "reuse_outputs")
 
 
 @dataclass(frozen=True)
@@ -186,7 +191,7 @@ class SearchSpace(Space):
 
     def unconstrained(self) -> "SearchSpace":
         """The same words and depth without the three constraints."""
-        return dataclasses.replace(self, distinct_operands=False, no_final_addition=False, reuse_outputs=False)
+        return dataclasses.replace(self, **dict.fromkeys(_CONSTRAINTS, False))
 
     # -- Legal tokens ----------------------------------------------------------------------------------
 
@@ -194,24 +199,45 @@ class SearchSpace(Space):
         """Which ids may follow each prefix: the constraints as masks; see `Space`."""
         prefixes = np.asarray(prefixes)
         batch, position = prefixes.shape
-        k, place = divmod(position, TOKENS_PER_ITERATION)
-        legal = np.zeros((batch, max(self.sizes)), bool)
-        legal[:, : self.sizes[position]] = True
-        if place == OP2:
-            first, base = prefixes[:, -1], len(self.operands)
-            if k and self.reuse_outputs:
-                legal[first < base, :base] = False
-            if self.distinct_operands:
-                legal[np.arange(batch), first] = False
-        if place == B and k == self.depth - 1 and self.no_final_addition and "add" in self.binaries:
-            legal[:, self.binaries.index("add")] = False
+        return self._followers[position][prefixes[:, -1] if position else np.zeros(batch, int)]
+
+    def is_legal(self, tokens: Iterable[int]) -> bool:
+        """Whether tokens obey sizes and constraints."""
+        tokens = np.asarray(tokens)
+        length, widest, _ = self._followers.shape
+        if tokens.shape != (length,) or not ((tokens >= 0) & (tokens < widest)).all():
+            return False
+        return bool(self._followers[np.arange(length), np.roll(tokens, 1), tokens].all())
+
+    @functools.cached_property
+    def _followers(self) -> np.ndarray:
+        """For each position, which ids may follow each id at the position before; the first may follow any."""
+        widest, base = max(self.sizes), len(self.operands)
+        legal = np.zeros((self.length, widest, widest), bool)
+        for position, size in enumerate(self.sizes):
+            k, place = divmod(position, TOKENS_PER_ITERATION)
+            legal[position, :, :size] = True
+            if place == OP2 and k and self.reuse_outputs:
+                legal[position, :base, :base] = False
+            if place == OP2 and self.distinct_operands:
+                np.fill_diagonal(legal[position], False)
+            if place == B and k == self.depth - 1 and self.no_final_addition and "add" in self.binaries:
+                legal[position, :, self.binaries.index("add")] = False
         return legal
 
     # -- Rules -----------------------------------------------------------------------------------------
 
     def decode(self, tokens: Iterable[int]) -> Rule:
-        """Tokens of this space -> `Rule`."""
-        return Rule.from_tokens(tokens, self.vocabulary)
+        """Tokens of this space -> `Rule`; raises a ValueError if there is no such string."""
+        tokens = tuple(tokens)
+        rule = Rule.from_tokens(tokens, self.vocabulary)  # whose errors name the position of an unknown id
+        if not self.is_legal(tokens):
+            constraints = [name for name in _CONSTRAINTS if getattr(self, name)]
+            raise ValueError(
+                f"Argument `tokens` must hold the {self.length} ids of a string of the space {self.title}, whose "
+                f"constraints are: {', '.join(constraints) or 'none'}. Received: {tokens!r:.200}."
+            )
+        return rule
 
     def encode(self, rule: Rule) -> tuple[int, ...]:
         """`Rule` -> tokens of this space.

@@ -50,6 +50,20 @@ def test_a_string_is_a_rule_and_back(space, strings):
         assert space.is_legal(embedded) and space.decode(embedded).canonical() == rule.canonical()
 
 
+def test_it_decodes_nothing_but_its_strings(space, strings):
+    rng = np.random.default_rng(1)
+    for string in strings[:10]:
+        for other in (string[:-1], [*string, 0], [*string] * 2, [*string] * 3, [-1, *string[1:]], [99, *string[1:]]):
+            with pytest.raises(ValueError, match="Argument `tokens` must"):
+                space.decode(other)
+    for string in np.array([[rng.integers(size) for size in space.sizes] for _ in range(300)]):
+        if space.is_legal(string):
+            assert space.encode(space.decode(string)) == tuple(string)
+        else:
+            with pytest.raises(ValueError, match=f"Argument `tokens` must .*{space.length} ids"):
+                space.decode(string)
+
+
 @pytest.mark.parametrize("formula", ["m", "sign(m)", "g * 2", "m, beta_1=0.5", "tanh(n_0.37)"])
 def test_any_rule_is_embedded_or_is_not(space, formula):
     rule = parse_formula(formula)
