@@ -5,9 +5,11 @@ scalars or arrays of its library, and returns a result of the same dtype.
 """
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from neural_optimizer_search.dsl.numbers import NUMBER
 from neural_optimizer_search.operations import of_backend
 from neural_optimizer_search.operations.protocol import Operations
 
@@ -34,6 +36,7 @@ def annealed_noise_stddev(t: Any, variance_decay: float = 0.55) -> Any:
 
 
 _KINDS = {"ld": linear, "cd": cyclical, "rd": restart}
+_NAME = re.compile(rf"(\w\w)(?:_({NUMBER}))?")
 _ALLOWED = '"ld", "cd", "cd_n" or "rd_n" with a number n > 0, such as "cd_1" or "rd_20"'
 
 
@@ -59,11 +62,9 @@ class Decay:
         self._parts()
 
     def _parts(self):
-        kind, _, n = str(self.name).partition("_")
-        try:
-            periods = (float(n),) if n else ()
-        except ValueError:
-            periods = (0.0,)
+        match = _NAME.fullmatch(str(self.name))
+        kind, n = match.groups() if match else ("", None)
+        periods = (float(n),) if n else ()
         needed = {"ld": (0,), "cd": (0, 1), "rd": (1,)}.get(kind, ())
         if len(periods) not in needed or not all(0 < p < math.inf for p in periods):
             raise ValueError(f"Argument `decay` must be {_ALLOWED}. Received: {self.name!r}.")

@@ -74,7 +74,13 @@ def test_annealed_noise_has_the_paper_variance():
     np.testing.assert_allclose(variance, [1.0, 2**-0.55, 100**-0.55], rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["", "LD", "xd", "ld_1", "rd", "cd_0", "cd_-1", "cd_x", "rd_inf", "rd_nan", 3, None])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "", "LD", "xd", "ld_1", "rd", "cd_0", "cd_-1", "cd_x", "rd_inf", "rd_nan", 3, None, "ld_", "cd_", "rd_",
+        "cd_1_0", "cd_ 1 ", " cd_1", "cd_1 ", "cd_1\n", "ld\n", "cd__1", "rd_1e999",
+    ],
+)  # fmt: skip
 def test_other_names_are_refused(name):
     with pytest.raises(ValueError, match=r"Argument `decay` must be .* Received: "):
         Decay(name)

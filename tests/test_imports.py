@@ -28,7 +28,7 @@ MAY_IMPORT = {
     CORE: {f"{CORE}.optimizers", f"{CORE}.schedules", DSL},  # __init__.py: the public names
     f"{CORE}.keras_versions": set(),
     f"{CORE}.operations": {f"{CORE}.keras_versions"},
-    f"{CORE}.decays": {f"{CORE}.operations"},
+    f"{CORE}.decays": {f"{CORE}.operations", f"{DSL}.numbers"},
     f"{CORE}.flat_weights": set(),
     f"{CORE}.arguments": set(),
     f"{CORE}.files": set(),
@@ -44,6 +44,7 @@ MAY_IMPORT = {
     f"{CORE}.flags": {f"{CORE}.command_line", f"{CORE}.versions"},
     f"{CORE}.recorded_flags": {f"{CORE}.command_line", f"{CORE}.files", f"{CORE}.flags"},
     f"{CORE}.schedules": {f"{CORE}.arguments", f"{CORE}.decays", f"{CORE}.schedule_shape", *KERAS},
+    f"{DSL}.numbers": set(),
     DSL: {f"{CORE}.decays", f"{CORE}.operations"},
     f"{CORE}.optimizers": {f"{CORE}.decays", f"{CORE}.schedules", *KERAS, *COMMANDS, DSL},
     f"{CORE}.objectives": set(),
@@ -95,6 +96,9 @@ MAY_IMPORT["benchmarks.studies"] = {
     "benchmarks.plotting", "benchmarks.data", "benchmarks.trials", "benchmarks.experiments",
     "tf_agents_env", f"{CORE}.tuning", *MAY_IMPORT["tf_agents_env"], *KERAS
 }  # fmt: skip
+# How numbers are written is a place of its own, because the decays may read it and nothing else of the DSL.
+for _places in (MAY_IMPORT[DSL], *(places for places in MAY_IMPORT.values() if DSL in places)):
+    _places.add(f"{DSL}.numbers")
 # Within the DSL, each file may import those before it.
 DSL_ORDER = (
     "numbers",
