@@ -69,7 +69,7 @@ AVERAGES = Table(
     # AdaBelief (Zhuang et al., 2020).
     Average("belief", lambda ops, s: (s.g - s.kept("m")) ** 2, "beta_2", needs=("m",)),
     # AMSGrad (Reddi et al., 2018).
-    Average("v_max", lambda ops, s: s.v_hat, needs=("v",), join=lambda ops, kept, value: ops.maximum(kept, value)),
+    Average("v_max", lambda ops, s: s.hat("v"), needs=("v",), join=lambda ops, kept, value: ops.maximum(kept, value)),
     # Adan (Xie et al., 2022).
     Average("change_c", lambda ops, s, c: _change(ops, s), needs=("previous",)),
     Average("n_c", lambda ops, s, c: (s.g + c * _change(ops, s)) ** 2, "beta_3", needs=("previous",)),

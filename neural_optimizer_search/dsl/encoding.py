@@ -28,7 +28,7 @@ class EncodedRule(NamedTuple):
       numbers: Float32 `[7 + 5n]`: 1 - β and log β of β_1, β_2 and β_3; δ; then `Rule.numbers`.
       reads: Int32 `[5n]`, the index of the extra array that the word at each place reads; 0 if none.
       kinds: Int32 `[k]`, the row of `EXTRAS` of each extra array.
-      extra_numbers: Float32 `[k, 3]`: the number c of each extra array, 1 - β and log β.
+      extra_numbers: Float32 `[k, 3]`: the number c of each extra array, 1 - c and log c.
     """
 
     tokens: Any
@@ -49,7 +49,7 @@ def encode(rule: Rule) -> EncodedRule:
         np.array([*(x for beta in betas for x in beta), rule.constants.epsilon, *live.numbers], np.float32),
         np.array([_find_read(word, extras) for iteration in live.iterations for word in iteration], np.int32),
         np.array([EXTRAS.index(AVERAGES[name].family or name) for name in extras], np.int32),
-        np.array([_find_numbers(AVERAGES[name], rule.constants) for name in extras], np.float32).reshape(-1, 3),
+        np.array([_find_numbers(AVERAGES[name].constant or 0.0) for name in extras], np.float32).reshape(-1, 3),
     )
 
 
@@ -72,11 +72,8 @@ def _find_read(word, extras):
     return next((extras.index(name) for name in reads if name in extras), 0)
 
 
-def _find_numbers(row, constants):
-    if row.join is not None:
-        return 0.0, 1.0, -np.inf
-    beta = getattr(constants, row.beta) if row.beta else row.constant
-    return row.constant or 0.0, *Beta.of(beta, _log)
+def _find_numbers(c):
+    return c, *Beta.of(c, _log)
 
 
 def _log(x):

@@ -73,26 +73,6 @@ class State:
         """δ, which is added to divisors."""
         return self.constants.epsilon
 
-    @property
-    def m(self) -> Any:
-        """The average of g, not bias-corrected."""
-        return self.kept("m")
-
-    @property
-    def m_hat(self) -> Any:
-        """The average of g, bias-corrected."""
-        return self.correct(self.kept("m"), self.beta("beta_1"))
-
-    @property
-    def v_hat(self) -> Any:
-        """The average of g^2, bias-corrected."""
-        return self.correct(self.kept("v"), self.beta("beta_2"))
-
-    @property
-    def gamma_hat(self) -> Any:
-        """The average of g^3, bias-corrected."""
-        return self.correct(self.kept("gamma"), self.beta("beta_3"))
-
     def kept(self, name: str, c: Any = None) -> Any:
         """The kept array of a row of `AVERAGES`; `c` is the number of a member of a family."""
         return self.averages[name if c is None else name_member(name, c)]
@@ -101,9 +81,18 @@ class State:
         """One of the constants "beta_1", "beta_2" and "beta_3"."""
         return Beta.of(getattr(self.constants, name), self.ops.math.log)
 
-    def beta_of(self, family: str, c: Any) -> Beta:
-        """The β of a member of a family of `AVERAGES`."""
-        return self.beta(AVERAGES[family].beta) if AVERAGES[family].beta else Beta.of(c, self.ops.math.log)
+    def beta_of(self, name: str, c: Any = None) -> Beta:
+        """The β of a row or member of `AVERAGES`; `c` is the number of a member, if its name has none."""
+        row = AVERAGES[name]
+        return self.beta(row.beta) if row.beta else self.own_beta(row.constant if c is None else c)
+
+    def own_beta(self, c: Any) -> Beta:
+        """The β of a member whose number c is its β."""
+        return Beta.of(c, self.ops.math.log)
+
+    def hat(self, name: str, c: Any = None) -> Any:
+        """The average of a row of `AVERAGES`, bias-corrected; `c` is the number of a member of a family."""
+        return self.correct(self.kept(name, c), self.beta_of(name, c))
 
     def correct(self, average: Any, beta: Beta, steps_ahead: int = 0) -> Any:
         """average / (1 - β^(t+1)): removes the bias towards 0 that comes from starting at 0."""
@@ -151,10 +140,4 @@ def next_kept(name: str, kept: Any, state: State) -> Any:
     value = row.value(state.ops, state)
     if row.join is not None:
         return row.join(state.ops, kept, value)
-    return next_average(kept, value, find_beta(name, state))
-
-
-def find_beta(name: str, state: State) -> Beta:
-    """The β of a row or member of `AVERAGES`."""
-    row = AVERAGES[name]
-    return state.beta(row.beta) if row.beta else Beta.of(row.constant, state.ops.math.log)
+    return next_average(kept, value, state.beta_of(name))

@@ -121,7 +121,7 @@ class _TracedState(_SplitState):
     def beta(self, name: str) -> Beta:
         return read_beta(self.numbers, name, self.g)
 
-    def beta_of(self, family: str, c: Any) -> Beta:
+    def own_beta(self, c: Any) -> Beta:
         _, complement, log = tf.unstack(self.extra_numbers[self.read], 3)
         return Beta(tf.cast(complement, self.g.dtype), log)
 
@@ -239,11 +239,11 @@ class _TracedWords:
         def run(k, *inputs):
             state = dataclasses.replace(self._state(0, *inputs), read=k)
             kept = tf.ensure_shape(state.extras[k], self._shape)
-            c, complement, log = tf.unstack(state.extra_numbers[k], 3)
-            value = row.value(ops, state, *([tf.cast(c, self._dtype)] if is_family(row.name) else []))
+            c = tf.cast(state.extra_numbers[k, 0], self._dtype)
+            value = row.value(ops, state, *([c] if is_family(row.name) else []))
             if row.join is not None:
                 return row.join(ops, kept, value)
-            return next_average(kept, value, Beta(tf.cast(complement, self._dtype), log))
+            return next_average(kept, value, state.beta_of(row.name, c))
 
         return run
 

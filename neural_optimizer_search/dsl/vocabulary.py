@@ -96,7 +96,7 @@ def _clip(ops, s, x, limit):
 
 def _look_ahead(ops, s):
     """The average of g after the next step, if the gradient stays the same (Dozat, 2016; as in optax)."""
-    beta = s.beta("beta_1")
+    beta = s.beta_of("m")
     return s.correct(s.kept("m"), beta, steps_ahead=1) * (1.0 - beta.complement) + s.correct(
         s.g * beta.complement, beta
     )
@@ -141,11 +141,11 @@ OPERANDS = Table(
     Word("g", "g", lambda ops, s: s.g),
     Word("g^2", "g^{2}", lambda ops, s: ops.square(s.g)),
     Word("g^3", "g^{3}", lambda ops, s: s.g * ops.square(s.g)),
-    Word("m", r"\hat{m}", lambda ops, s: s.m_hat, averages=("m",)),
-    Word("v", r"\hat{v}", lambda ops, s: s.v_hat, averages=("v",)),
-    Word("gamma", r"\hat{\gamma}", lambda ops, s: s.gamma_hat, averages=("gamma",)),
+    Word("m", r"\hat{m}", lambda ops, s: s.hat("m"), averages=("m",)),
+    Word("v", r"\hat{v}", lambda ops, s: s.hat("v"), averages=("v",)),
+    Word("gamma", r"\hat{\gamma}", lambda ops, s: s.hat("gamma"), averages=("gamma",)),
     Word("sign(g)", r"\operatorname{sign}(g)", lambda ops, s: ops.sign(s.g)),
-    Word("sign(m)", r"\operatorname{sign}(\hat{m})", lambda ops, s: ops.sign(s.m), averages=("m",)),
+    Word("sign(m)", r"\operatorname{sign}(\hat{m})", lambda ops, s: ops.sign(s.kept("m")), averages=("m",)),
     Word("1", "1", lambda ops, s: s.fill(1)),
     Word("2", "2", lambda ops, s: s.fill(2)),
     Word("eps", r"\epsilon", lambda ops, s: 0.1 * s.normal(), random=True),
@@ -153,8 +153,11 @@ OPERANDS = Table(
     Word("1e-3*w", "10^{-3}w", lambda ops, s: 1e-3 * s.w),
     Word("1e-2*w", "10^{-2}w", lambda ops, s: 1e-2 * s.w),
     Word("1e-1*w", "10^{-1}w", lambda ops, s: 1e-1 * s.w),
-    Word("Adam", r"\mathrm{Adam}", lambda ops, s: s.m_hat / (ops.sqrt(s.v_hat) + s.epsilon), averages=("m", "v")),
-    Word("RMSProp", r"\mathrm{RMSProp}", lambda ops, s: s.g / (ops.sqrt(s.v_hat) + s.epsilon), averages=("v",)),
+    Word(
+        "Adam", r"\mathrm{Adam}", lambda ops, s: s.hat("m") / (ops.sqrt(s.hat("v")) + s.epsilon),
+        averages=("m", "v"),
+    ),
+    Word("RMSProp", r"\mathrm{RMSProp}", lambda ops, s: s.g / (ops.sqrt(s.hat("v")) + s.epsilon), averages=("v",)),
     # Functions of the step t and the number of steps T; the values of n are those of the papers' tables.
     Word("ld", r"\mathrm{ld}", lambda ops, s: s.fill(linear(ops, s.t, s.T)), decays=True),
     Word("cd", r"\mathrm{cd}", lambda ops, s: s.fill(cyclical(ops, s.t, s.T)), decays=True),
@@ -167,27 +170,27 @@ OPERANDS = Table(
     Word("c", "$c", lambda ops, s, c: s.fill(c)),
     Word("nesterov", r"\mathrm{nesterov}", _look_ahead, averages=("m",)),
     Word(
-        "m_c", r"\hat{m}_{$c}", lambda ops, s, c: s.correct(s.kept("m_c", c), s.beta_of("m_c", c)),
+        "m_c", r"\hat{m}_{$c}", lambda ops, s, c: s.hat("m_c", c),
         averages=("m_c",), range=FROM_0_TO_1,
     ),
     Word("ema_c", "m_{$c}", lambda ops, s, c: s.kept("m_c", c), averages=("m_c",), range=FROM_0_TO_1),
     Word(
-        "v_c", r"\hat{v}_{$c}", lambda ops, s, c: s.correct(s.kept("v_c", c), s.beta_of("v_c", c)),
+        "v_c", r"\hat{v}_{$c}", lambda ops, s, c: s.hat("v_c", c),
         averages=("v_c",), range=FROM_0_TO_1,
     ),
     Word("lion_c", r"\mathrm{lion}_{$c}", _interpolate, averages=("m_c",), range=BETWEEN_0_AND_1),
-    Word("belief", r"\hat{s}", lambda ops, s: s.correct(s.kept("belief"), s.beta("beta_2")), averages=("belief",)),
+    Word("belief", r"\hat{s}", lambda ops, s: s.hat("belief"), averages=("belief",)),
     Word("v_max", r"\hat{v}_{\max}", lambda ops, s: s.kept("v_max"), averages=("v_max",)),
     Word(
-        "change_c", r"\hat{d}_{$c}", lambda ops, s, c: s.correct(s.kept("change_c", c), s.beta_of("change_c", c)),
+        "change_c", r"\hat{d}_{$c}", lambda ops, s, c: s.hat("change_c", c),
         averages=("change_c",), range=FROM_0_TO_1,
     ),
     Word(
-        "n_c", r"\hat{n}_{$c}", lambda ops, s, c: s.correct(s.kept("n_c", c), s.beta("beta_3")),
+        "n_c", r"\hat{n}_{$c}", lambda ops, s, c: s.hat("n_c", c),
         averages=("n_c",), range=FROM_0_TO_1,
     ),
     Word(
-        "v_muon", r"\hat{v}_{\mathrm{Muon}}", lambda ops, s: s.correct(s.kept("v_muon"), s.beta("beta_2")),
+        "v_muon", r"\hat{v}_{\mathrm{Muon}}", lambda ops, s: s.hat("v_muon"),
         averages=("v_muon",), per_tensor=True,
     ),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from neural_optimizer_search.arguments import check_config, check_number
 from neural_optimizer_search.dsl.averages import AVERAGES, PREVIOUS, with_needs
 from neural_optimizer_search.dsl.constants import PAPER, Constants
 from neural_optimizer_search.dsl.families import make_identifier
-from neural_optimizer_search.dsl.state import State, find_beta
+from neural_optimizer_search.dsl.state import State
 from neural_optimizer_search.keras_versions import keras
 from neural_optimizer_search.optimizers import updates
 
@@ -159,7 +159,7 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
         row, own = AVERAGES[name], updates.of_backend()
         value = row.value(state.ops, state)
         if row.join is None:
-            return own.widen(own.advance(self, variable, value, find_beta(name, state)))
+            return own.widen(own.advance(self, variable, value, state.beta_of(name)))
         return own.widen(own.replace(self, variable, row.join(state.ops, own.widen(own.read(variable)), value)))
 
     def get_config(self) -> dict[str, Any]:

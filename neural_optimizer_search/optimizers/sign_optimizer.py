@@ -69,7 +69,7 @@ class SignOptimizer(DirectionOptimizer):
         return Constants(beta_1=self.beta)
 
     def update_direction(self, step: State) -> Any:
-        agreement = step.ops.sign(step.g) * step.ops.sign(step.m)
+        agreement = step.ops.sign(step.g) * step.ops.sign(step.kept("m"))
         return updates.of_backend().of_signs(self.factor, self.f(step), agreement) * step.g
 
     def find_kernel(self) -> Optional[Callable[[State, Any], None]]:
@@ -84,7 +84,7 @@ class SignOptimizer(DirectionOptimizer):
     def _apply_kernel(self, kernel, step, learning_rate):
         kernel(
             var=step.w,
-            m=step.m,
+            m=step.kept("m"),
             lr=learning_rate,
             sign_decay=self.f(step),
             beta=self.beta,

@@ -100,7 +100,11 @@ def test_a_new_word_is_written_from_its_row(monkeypatch, framework):
 
     def value(ops, s):
         warm = ops.where(s.t < 10, ops.sqrt(s.t / 10), ops.sigmoid(s.t))
-        return warm * ops.abs(s.m_hat) ** 0.5 / (2.0 + ops.math.sqrt(3) * ops.log(ops.exp(s.gamma_hat) + s.uniform()))
+        return (
+            warm
+            * ops.abs(s.hat("m")) ** 0.5
+            / (2.0 + ops.math.sqrt(3) * ops.log(ops.exp(s.hat("gamma")) + s.uniform()))
+        )
 
     monkeypatch.setitem(vocabulary.OPERANDS, "Soft", Word("Soft", "s", value, averages=("m", "gamma"), random=True))
     lines = equation(Rule([("Soft", "g", "identity", "identity", "mul")]), framework)

@@ -77,17 +77,17 @@ def write_kept(names: Iterable[str], functions: Functions) -> tuple[Kept, ...]:
 
 def _write(row, state):
     ops, written = state.ops, len(state.ops.lines.assignments())
-    value, beta = row.value(ops, state), ops.read(row.constant or 0.0)
+    value, beta = row.value(ops, state), None
     if row.join is not None:
         value = row.join(ops, state.kept(row.name), value)
-    elif row.beta:
-        beta = getattr(state.constants, row.beta)
+    else:
+        beta = state.beta_of(row.name)
     if len(value.text) > _LONG:
         value = ops.lines.number(value)
     return Kept(
         make_identifier(row.name),
         ops.lines.assignments()[written:],
         value.text,
-        "" if row.join is not None else beta.text,
-        value.reads | (frozenset() if row.join is not None else beta.reads),
+        beta.text if beta else "",
+        value.reads | (beta.complement.reads if beta else frozenset()),
     )

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from neural_optimizer_search.dsl.averages import AVERAGES
 from neural_optimizer_search.dsl.constants import NAMES as CONSTANTS
 from neural_optimizer_search.dsl.exports.code import Code, Kind
 from neural_optimizer_search.dsl.exports.functions import Functions
@@ -51,9 +50,8 @@ class WrittenState(State):
     def beta(self, name: str) -> Any:
         return self._write_beta(getattr(self.constants, name))
 
-    def beta_of(self, family: str, c: float) -> Any:
-        name = AVERAGES[family].beta
-        return self.beta(name) if name else self._write_beta(self.ops.read(c))
+    def own_beta(self, c: float) -> Any:
+        return self._write_beta(self.ops.read(c))
 
     def _write_beta(self, beta):
         return _Beta(1.0 - beta, self.ops.log_beta(beta), beta.text)
