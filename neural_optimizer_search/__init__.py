@@ -7,9 +7,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from neural_optimizer_search.dsl.formula import FormulaError
 from neural_optimizer_search.dsl.formula import parse_formula
+from neural_optimizer_search.dsl.presets import search_space
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.dsl.space import SearchSpace
-from neural_optimizer_search.dsl.space import search_space
+from neural_optimizer_search.dsl.search_space import SearchSpace
 from neural_optimizer_search.optimizers.add_sign import AddSign
 from neural_optimizer_search.optimizers.power_sign import PowerSign
 from neural_optimizer_search.optimizers.rule_optimizer import RuleOptimizer

@@ -10,7 +10,7 @@ import unittest.mock
 import fakes
 
 from neural_optimizer_search.dsl.formula import parse_formula
-from neural_optimizer_search.dsl.space import search_space
+from neural_optimizer_search.dsl.presets import search_space
 from neural_optimizer_search.measuring.evaluation import without_reward
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.measuring.screen import Screen

@@ -116,6 +116,8 @@ DSL_ORDER = (
     "lexing",
     "formula",
     "space",
+    "search_space",
+    "presets",
     "composed",
     "interpreter",
     "encoding",

@@ -7,7 +7,7 @@ import pytest
 import test_documents as documents
 
 from neural_optimizer_search import flags
-from neural_optimizer_search.dsl.space import PRESETS
+from neural_optimizer_search.dsl.presets import PRESETS
 from neural_optimizer_search.optimizers import CATALOGUE
 
 pytestmark = pytest.mark.once

@@ -27,7 +27,8 @@ import tensorflow as tf
 from benchmarks.studies.common import RESULTS
 from neural_optimizer_search import Rule
 from neural_optimizer_search.command_line import path
-from neural_optimizer_search.dsl.space import SearchSpace, search_space
+from neural_optimizer_search.dsl.presets import search_space
+from neural_optimizer_search.dsl.search_space import SearchSpace
 from neural_optimizer_search.files import require_regular, write_whole
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.measuring.evaluation import Evaluation

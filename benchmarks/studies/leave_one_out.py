@@ -29,7 +29,8 @@ from benchmarks.studies.common.shared_flags import own_data_flag, runs_flag, wor
 from benchmarks.studies.own_tasks import name_data, set_data_directory
 from neural_optimizer_search.command_line import path, whole_number
 from neural_optimizer_search.dsl.composed import COMPOSED
-from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS
+from neural_optimizer_search.dsl.presets import PRESETS
+from neural_optimizer_search.dsl.search_space import MAX_DEPTH
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER

@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.studies.common.shared_flags import data_dir_flag, find_protocol, task_flag
 from neural_optimizer_search import Rule
 from neural_optimizer_search.command_line import whole_number
-from neural_optimizer_search.dsl.space import search_space
+from neural_optimizer_search.dsl.presets import search_space
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS

@@ -22,8 +22,8 @@ from typing import Any, Optional
 
 from benchmarks.studies.common.shared_flags import depth_flag, find_protocol, space_flag, task_flag
 from neural_optimizer_search.command_line import whole_number
+from neural_optimizer_search.dsl.presets import search_space
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.dsl.space import search_space
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.ledger import Ledger

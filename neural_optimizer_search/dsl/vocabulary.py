@@ -5,7 +5,7 @@ derived from the row: what a child, an optimizer and the screen compute, how for
 code.
 
 A new row goes to the end of its table, because a token is the index of a word in it, and checkpoints and reports
-contain tokens. It is not added to any search space: spaces list their words (`space.py`).
+contain tokens. It is not added to any search space: spaces list their words (`presets.py`).
 
 A row whose name ends in "_c" is a family, a word for each number: `drop_c` has the members `drop_0.2`, `drop_0.25`...
 """

@@ -8,7 +8,9 @@ from typing import Any, ClassVar, Optional
 
 from neural_optimizer_search.command_line import number, path_text, whole_number
 from neural_optimizer_search.dsl.composed import COMPOSED, ComposedSpace
-from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS, Space, search_space
+from neural_optimizer_search.dsl.presets import PRESETS, search_space
+from neural_optimizer_search.dsl.search_space import MAX_DEPTH
+from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.flags import flag, with_default
 from neural_optimizer_search.records.cache_file import NAME
 from neural_optimizer_search.search.archive import BESIDE_ARCHIVE, FOUND_NAMES, MUONS

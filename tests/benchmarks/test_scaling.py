@@ -13,7 +13,7 @@ from benchmarks.studies.scaling.real import measure
 from benchmarks.studies.scaling.simulation import VirtualWorkers, simulate
 from benchmarks.studies.scaling.sleeping import Sleeping
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.dsl.space import search_space
+from neural_optimizer_search.dsl.presets import search_space
 from neural_optimizer_search.search.random_search import RandomSearch
 from neural_optimizer_search.workers.executor import MEASURE
 from neural_optimizer_search.workers.worker import Measured

@@ -5,7 +5,8 @@ import pytest
 
 from neural_optimizer_search import parse_formula, search_space
 from neural_optimizer_search.dsl.composed import ComposedSpace
-from neural_optimizer_search.dsl.space import PRESETS, Space
+from neural_optimizer_search.dsl.presets import PRESETS
+from neural_optimizer_search.dsl.space import Space
 
 pytestmark = pytest.mark.once
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.dsl import space, vocabulary
+from neural_optimizer_search.dsl import presets, vocabulary
 
 pytestmark = pytest.mark.once
 
@@ -27,7 +27,7 @@ for kind, rows in words.items():
     kinds[kind].update({name: vocabulary.Word(name, latex, value=None) for name, latex in rows.items()})
 vocabulary.FULL = vocabulary.Vocabulary(*map(tuple, kinds.values()))
 
-from neural_optimizer_search.dsl import space
+from neural_optimizer_search.dsl import presets
 from neural_optimizer_search.dsl.formula import parse_formula
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.report.mathml import math
@@ -45,7 +45,7 @@ except ValueError as error:
 print(json.dumps({
     "seen": {formula: look_at(formula) for formula in formulas},
     "ids": [vocabulary.FULL.operands.index("mixture"), parse_formula("mixture").to_tokens()[0]],
-    "presets": {name: dataclasses.astuple(words) for name, words in space.PRESETS.items()},
+    "presets": {name: dataclasses.astuple(words) for name, words in presets.PRESETS.items()},
     "legend": legend,
     "help": parse_formula.__doc__,
 }))
@@ -117,10 +117,10 @@ def test_a_new_word_has_the_next_id(made_up):
 
 
 def test_a_new_word_enters_no_space(made_up):
-    presets = {name: dataclasses.astuple(words) for name, words in space.PRESETS.items()}
-    assert made_up["presets"] == json.loads(json.dumps(presets))
+    spaces = {name: dataclasses.astuple(words) for name, words in presets.PRESETS.items()}
+    assert made_up["presets"] == json.loads(json.dumps(spaces))
     new = {word for rows in WORDS.values() for word in rows}
-    assert not new & {word for tables in presets.values() for words in tables for word in words}
+    assert not new & {word for tables in spaces.values() for words in tables for word in words}
 
 
 def test_help_lists_the_words_of_today():

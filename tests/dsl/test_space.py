@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from neural_optimizer_search import Rule, SearchSpace, parse_formula, search_space
-from neural_optimizer_search.dsl import space as spaces
+from neural_optimizer_search.dsl import presets
 
 NAMES = ("distinct_operands", "no_final_addition", "reuse_outputs")
 CONSTRAINTS = [dict(zip(NAMES, on)) for on in itertools.product([False, True], repeat=3)]
@@ -132,7 +132,7 @@ def test_subsets_are_of_the_size_the_paper_searched(name):
 
 def test_the_page_of_the_language_has_the_sizes():
     page = (pathlib.Path(__file__).parents[2] / "docs" / "reference" / "language.md").read_text()
-    for name in spaces.PRESETS:
+    for name in presets.PRESETS:
         sizes = " | ".join(f"{search_space(name, depth).size:,}" for depth in (1, 2))
         assert f"| `{name}` |" in page and f" | {sizes} |" in page
 
@@ -159,7 +159,7 @@ def test_adamw_is_a_string_of_the_modern_space():
 
 
 def test_every_preset_can_be_had_at_every_depth():
-    for name in spaces.PRESETS:
+    for name in presets.PRESETS:
         sizes = [search_space(name, depth).size for depth in range(1, 4 if name == "icml2017" else 5)]
         assert sizes == sorted(set(sizes))
         assert search_space(name).name == name and search_space(name).depth == 2
@@ -184,7 +184,7 @@ def test_huge_sizes_are_exact():
 # -- Sampling --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", spaces.PRESETS)
+@pytest.mark.parametrize("name", presets.PRESETS)
 @pytest.mark.parametrize("constraints", CONSTRAINTS)
 def test_samples_are_legal(name, constraints):
     space = search_space(name, depth=3, **constraints)
@@ -236,7 +236,7 @@ def test_tokens_are_the_space_s_own():
     assert space.decode((1, 0, 1, 1, 1, 2, 1, 0, 0, 1)) == rule
 
 
-@pytest.mark.parametrize("name", spaces.PRESETS)
+@pytest.mark.parametrize("name", presets.PRESETS)
 def test_samples_become_rules_and_come_back(name):
     space = search_space(name, depth=3)
     for tokens in space.sample(np.random.default_rng(0), 100):

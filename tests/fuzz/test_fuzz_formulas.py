@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from neural_optimizer_search import FormulaError, optimizers, parse_formula
+from neural_optimizer_search.dsl.presets import search_space
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.dsl.space import search_space
 
 TEXTS = 10_000 if os.environ.get("NOS_LONG") == "1" else 500
 WORDS = [

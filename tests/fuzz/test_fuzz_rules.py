@@ -18,8 +18,8 @@ from neural_optimizer_search.dsl.averages import ALWAYS
 from neural_optimizer_search.dsl.constants import PAPER, Constants
 from neural_optimizer_search.dsl.encoding import encode
 from neural_optimizer_search.dsl.interpreter import update
+from neural_optimizer_search.dsl.presets import PRESETS, search_space
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.dsl.space import PRESETS, search_space
 from neural_optimizer_search.dsl.state import State, advance
 from neural_optimizer_search.dsl.token_interpreter import step_from_tokens
 from neural_optimizer_search.dsl.vocabulary import BINARIES

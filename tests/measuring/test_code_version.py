@@ -26,6 +26,7 @@ WITHOUT_INFLUENCE = {
     "dsl.exports": "writes files",
     **{f"dsl.exports.{name}": "likewise" for name in ("code", "equation", "lines", "names", "namespace", "text")},
     "dsl.space": "what may be proposed",
+    **{f"dsl.{name}": "likewise" for name in ("presets", "search_space")},
     "files": "writes files whole",
     "arguments": "refuses values, and changes none",
     "measuring": "a name",

@@ -11,7 +11,7 @@ import pytest
 from tiny_searches import found
 
 from neural_optimizer_search import flags, search_space
-from neural_optimizer_search.dsl.space import PRESETS
+from neural_optimizer_search.dsl.presets import PRESETS
 from neural_optimizer_search.measuring import description
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from neural_optimizer_search import Rule
-from neural_optimizer_search.dsl.space import search_space
+from neural_optimizer_search.dsl.presets import search_space
 from neural_optimizer_search.measuring.screen import Screen
 
 

@@ -8,7 +8,8 @@ from benchmarks.studies.common import RESULTS
 from benchmarks.studies.own_tasks import NAMES as OWN_TASKS
 from benchmarks.studies.own_tasks import THREE, VARIABLE
 from neural_optimizer_search.command_line import path, path_text, whole_number
-from neural_optimizer_search.dsl.space import MAX_DEPTH, PRESETS
+from neural_optimizer_search.dsl.presets import PRESETS
+from neural_optimizer_search.dsl.search_space import MAX_DEPTH
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.tasks import TASKS
 

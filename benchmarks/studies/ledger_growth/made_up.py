@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.dsl.space import SearchSpace
+from neural_optimizer_search.dsl.search_space import SearchSpace
 from neural_optimizer_search.measuring.evaluation import Evaluation, without_reward
 from neural_optimizer_search.recorded_flags import record
 from neural_optimizer_search.records.ledger import Ledger

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Optional
 
 from benchmarks.studies.scaling.modes import MODES
 from neural_optimizer_search import Rule
-from neural_optimizer_search.dsl.space import search_space
+from neural_optimizer_search.dsl.presets import search_space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
