@@ -177,7 +177,7 @@ class _Parser:
         name = spelling.NAMES.get(token.text) or spelling.NAMES.get(token.text.lower())
         if name:
             return Operand(name)
-        prefix, number = lexing.split_member(token.text) if token.kind == "member" else ("", 0.0)
+        prefix, number = lexing.split_token(token.text) if token.kind == "member" else ("", 0.0)
         family = spelling.FAMILIES.get(prefix.lower())
         if not family:
             self._fail(f"an unknown word {token.text!r:.50}", token.position, spelling.LEGEND)

@@ -5,18 +5,18 @@ from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 
 from neural_optimizer_search.dsl import spelling
+from neural_optimizer_search.dsl.numbers import TYPED_NUMBER
 
 # Number of characters that an error message shows before and after its position.
 SHOWN = 100
 
 _SAME_LENGTH = str.maketrans("·×−", "**-")
-_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 # The name of a member ends in a number, such as m_0.99.
 _TOKEN = re.compile(
-    rf"\s*(?:(?P<number>{_NUMBER})|(?P<member>[^\W\d][\w\u0302]*?_{_NUMBER}(?![\w\u0302]))"
+    rf"\s*(?:(?P<number>{TYPED_NUMBER})|(?P<member>[^\W\d][\w\u0302]*?_{TYPED_NUMBER}(?![\w\u0302]))"
     r"|(?P<name>[^\W\d][\w\u0302]*)|(?P<symbol>\*\*|[-+*/^(),|=#]))"
 )
-_MEMBER = re.compile(rf"(?P<prefix>.*?_)(?P<number>{_NUMBER})")
+_MEMBER = re.compile(rf"(?P<prefix>.*?_)(?P<number>{TYPED_NUMBER})")
 
 
 class FormulaError(ValueError):
@@ -53,9 +53,9 @@ def tokenize(formula: str) -> Iterator[Token]:
     yield Token("end", "", end)
 
 
-def split_member(name: str) -> tuple[str, float]:
-    """Splits the name of a member into the part before its number and the number."""
-    match = _MEMBER.fullmatch(name)
+def split_token(text: str) -> tuple[str, float]:
+    """Splits a token of kind "member" into the part before its number and the number."""
+    match = _MEMBER.fullmatch(text)
     assert match is not None  # the token is one
     return match["prefix"], float(match["number"])
 
