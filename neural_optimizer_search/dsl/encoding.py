@@ -6,7 +6,8 @@ import numpy as np
 
 from neural_optimizer_search.dsl.averages import ALWAYS, AVERAGES
 from neural_optimizer_search.dsl.constants import NAMES, Beta, Constants
-from neural_optimizer_search.dsl.rule import Iteration, Rule
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.dsl.rule_tokens import Iteration
 from neural_optimizer_search.dsl.vocabulary import OPERANDS
 
 # The rows of `AVERAGES` that a rule keeps in its extra arrays; a kind is an index into it.

@@ -6,7 +6,8 @@ TensorFlow runs every rule.
 
 from typing import Any, Optional
 
-from neural_optimizer_search.dsl.rule import TOKENS_PER_ITERATION, Rule
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.dsl.rule_tokens import TOKENS_PER_ITERATION
 from neural_optimizer_search.dsl.state import State
 from neural_optimizer_search.dsl.vocabulary import BINARIES, UNARIES
 

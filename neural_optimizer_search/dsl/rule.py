@@ -2,39 +2,29 @@
 
 import functools
 import json
-import operator
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, Optional
 
 from neural_optimizer_search.dsl import expression as ex
 from neural_optimizer_search.dsl import printing
 from neural_optimizer_search.dsl.averages import with_needs
 from neural_optimizer_search.dsl.constants import PAPER, Constants
+from neural_optimizer_search.dsl.emitting import emit
 from neural_optimizer_search.dsl.exports import write_source
 from neural_optimizer_search.dsl.exports.equation import mark_place
-from neural_optimizer_search.dsl.families import is_family
-from neural_optimizer_search.dsl.vocabulary import BINARIES, FULL, OPERANDS, UNARIES, Vocabulary
-
-
-class Iteration(NamedTuple):
-    """b(u1(op1), u2(op2)). An operand is a name, or the number of an earlier iteration."""
-
-    op1: Union[str, int]
-    op2: Union[str, int]
-    u1: str
-    u2: str
-    b: str
-
-
-TOKENS_PER_ITERATION = len(Iteration._fields)
-_TABLES = (OPERANDS, OPERANDS, UNARIES, UNARIES, BINARIES)  # the words of each place of an iteration
-# Limits of a rule as a tree, far beyond any useful one: the height that Python's stack can hold, and the size that
-# prints in a second. A tree repeats an output each time it is read, so forty iterations could spell 2^40 words.
-MAX_HEIGHT = 400
-MAX_WORDS = 2**14
-MAX_TOKENS = 2**16  # noise depends on the position of a token, which has 16 bits of a seed
+from neural_optimizer_search.dsl.rule_checks import check_extent, check_iterations
+from neural_optimizer_search.dsl.rule_tokens import (
+    TABLES,
+    TOKENS_PER_ITERATION,
+    Iteration,
+    find_token,
+    find_word,
+    read_tokens,
+    spell,
+    words_of,
+)
+from neural_optimizer_search.dsl.vocabulary import FULL, OPERANDS, UNARIES, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -62,26 +52,10 @@ class Rule:
     constants: Constants = PAPER
 
     def __post_init__(self) -> None:
-        if not isinstance(self.iterations, (tuple, list)) or not self.iterations:
-            raise ValueError(
-                f"Argument `iterations` must hold at least one iteration. Received: {self.iterations!r:.200}."
-            )
-        if TOKENS_PER_ITERATION * len(self.iterations) > MAX_TOKENS:
-            raise ValueError(
-                f"Argument `iterations` must hold at most {MAX_TOKENS // TOKENS_PER_ITERATION} iterations. "
-                f"Received: {len(self.iterations)}."
-            )
-        for k, iteration in enumerate(self.iterations):
-            if not isinstance(iteration, (tuple, list)) or len(iteration) != TOKENS_PER_ITERATION:
-                raise ValueError(
-                    f"Iteration {k} must be a tuple of {TOKENS_PER_ITERATION} words (op1, op2, u1, u2, b). "
-                    f"Received: {iteration!r:.200}."
-                )
-        for k, iteration in enumerate(self.iterations):
-            _check_iteration(k, iteration)
-        iterations = tuple(map(_spell, self.iterations))
+        check_iterations(self.iterations)
+        iterations = tuple(map(spell, self.iterations))
         object.__setattr__(self, "iterations", iterations)
-        _check_extent(iterations)
+        check_extent(iterations)
 
     # -- Tokens ----------------------------------------------------------------------------------------
 
@@ -99,19 +73,7 @@ class Rule:
         Raises:
           ValueError: If the number of tokens or a token is not allowed; the message says at which position.
         """
-        try:
-            tokens = [operator.index(token) for token in tokens]
-        except TypeError as error:
-            raise ValueError(
-                f"Argument `tokens` must be a sequence of whole numbers. Received: {tokens!r:.200}."
-            ) from error
-        if not tokens or len(tokens) % TOKENS_PER_ITERATION:
-            raise ValueError(
-                f"Argument `tokens` must hold a positive multiple of {TOKENS_PER_ITERATION} ids "
-                f"(op1, op2, u1, u2, b per iteration). Received: {len(tokens)} ids."
-            )
-        words = [_word(token, position, vocabulary, numbers) for position, token in enumerate(tokens)]
-        return cls(tuple(Iteration(*five) for five in zip(*[iter(words)] * TOKENS_PER_ITERATION)))
+        return cls(read_tokens(tokens, vocabulary, numbers))
 
     def to_tokens(self, vocabulary: Vocabulary = FULL) -> tuple[int, ...]:
         """The rule's `5n` token ids, as a tuple of ints; the numbers of its words are in `numbers`.
@@ -120,20 +82,13 @@ class Rule:
           ValueError: If the rule has a word that `vocabulary` lacks.
         """
         tokens = []
-        for iteration in self.iterations:
-            for field, word in zip(Iteration._fields, iteration):
-                words = _words(field, vocabulary)
-                if isinstance(word, int):
-                    tokens.append(len(words) + word)
-                elif word in words:
-                    tokens.append(words.index(word))
-                elif (family := _find(field, word).family) in words:
-                    tokens.append(words.index(family))
-                else:
-                    raise ValueError(
-                        f"The rule `{self.formula()}` has the word {word!r}, which is not in this "
-                        f"vocabulary. Allowed for {field}: {', '.join(words)}."
-                    )
+        for field, word in self._placed():
+            if (token := find_token(field, word, vocabulary)) is None:
+                raise ValueError(
+                    f"The rule `{self.formula()}` has the word {word!r}, which is not in this vocabulary. "
+                    f"Allowed for {field}: {', '.join(words_of(field, vocabulary))}."
+                )
+            tokens.append(token)
         return tuple(tokens)
 
     @property
@@ -147,9 +102,13 @@ class Rule:
         return any(constant is not None for constant in self._constants_of_words())
 
     def _constants_of_words(self):
+        for field, word in self._placed():
+            yield None if isinstance(word, int) else find_word(field, word).constant
+
+    def _placed(self):
+        """Each word with the name of its place."""
         for iteration in self.iterations:
-            for field, word in zip(Iteration._fields, iteration):
-                yield None if isinstance(word, int) else _find(field, word).constant
+            yield from zip(Iteration._fields, iteration)
 
     # -- Other forms -----------------------------------------------------------------------------------
 
@@ -222,12 +181,7 @@ class Rule:
     @classmethod
     def from_expression(cls, expression: ex.Expression, constants: Constants = PAPER) -> "Rule":
         """The shortest rule that computes an expression; equal parts share an iteration, unless they draw anew."""
-        expression = ex.number_draws(expression)
-        iterations, reads = _emit(expression, _reads_draw)
-        if reads:
-            own = {node for node, n in reads.items() if n > 1 and (node.draw or reads[node.x] == 1)}
-            iterations, _ = _emit(expression, own.__contains__)
-        return cls(tuple(iterations), constants)
+        return cls(emit(expression), constants)
 
     def expression(self, spell: Callable[[str, int], str] = lambda word, place: word) -> ex.Expression:
         """The expression tree as spelled; iterations that nothing reads are left out.
@@ -302,7 +256,7 @@ class Rule:
 
     def _live_words(self):
         for iteration in map(self.iterations.__getitem__, self.live):
-            placed = list(zip(_TABLES, iteration))
+            placed = list(zip(TABLES, iteration))
             # "left" ignores the places of y.
             for table, word in placed[::2] if iteration.b == "left" else placed:
                 if isinstance(word, str):
@@ -324,121 +278,7 @@ class Rule:
         return {"iterations": self.iterations, "constants": self.constants}
 
 
-def _reads_draw(node):
-    """Whether it is a word with a numbered draw, or a function of such an operand, computed in one iteration."""
-    return bool(node.draw) or (isinstance(node, ex.Unary) and isinstance(node.x, ex.Operand) and bool(node.x.draw))
-
-
-def _emit(expression, has_own):
-    """The iterations that compute an expression.
-
-    Args:
-      expression: The expression.
-      has_own: Which words, and functions of words, have an iteration of their own, as all must that read a draw and
-        are read by several iterations: each iteration would draw anew.
-
-    Returns:
-      The iterations, and how often they read each part with an iteration of its own.
-    """
-    iterations: list[Iteration] = []
-    index: dict[ex.Expression, int] = {}
-    reads: Counter[Any] = Counter()
-
-    def emit(node):
-        if node in index:
-            return index[node]
-        if isinstance(node, ex.Binary):
-            (op1, u1), (op2, u2) = argument(node.x), argument(node.y)
-            iteration = Iteration(op1, op2, u1, u2, node.name)
-        else:
-            op1, u1 = (read(node.x), node.name) if isinstance(node, ex.Unary) else (node.name, "identity")
-            iteration = Iteration(op1, "g" if op1 == "1" else "1", u1, "identity", "left")
-        iterations.append(iteration)
-        if not ex.draws_anew(node):
-            index[node] = len(iterations) - 1
-        return len(iterations) - 1
-
-    def argument(node):
-        is_function = isinstance(node, ex.Unary) and not has_own(node)
-        return (read(node.x), node.name) if is_function else (read(node), "identity")
-
-    def read(node):
-        if has_own(node):
-            reads[node] += 1
-            return emit(node)
-        return node.name if isinstance(node, ex.Operand) else emit(node)
-
-    emit(expression)
-    return iterations, reads
-
-
 def _iteration_from_json(words):
     if isinstance(words, list) and all(type(word) in (str, int) for word in words):
         return Iteration(*words)  # a TypeError unless there are five
     raise TypeError
-
-
-def _words(field, vocabulary):
-    table = {"op1": "operands", "op2": "operands", "u1": "unaries", "u2": "unaries", "b": "binaries"}
-    return getattr(vocabulary, table[field])
-
-
-def _find(field, word):
-    return _TABLES[Iteration._fields.index(field)][word]
-
-
-def _spell(iteration):
-    """The iteration with each word under its canonical name: "clip_0.0010" is "clip_1e-3"."""
-    words: Any = (word if isinstance(word, int) else table[word].name for table, word in zip(_TABLES, iteration))
-    return Iteration(*words)
-
-
-def _word(token, position, vocabulary, numbers):
-    iteration, place = divmod(position, TOKENS_PER_ITERATION)
-    field = Iteration._fields[place]
-    words = _words(field, vocabulary)
-    earlier = iteration if field in ("op1", "op2") else 0
-    if not 0 <= token < len(words) + earlier:
-        outputs = "".join(f", {len(words) + k} = #{k}" for k in range(earlier))
-        allowed = ", ".join(f"{i} = {word}" for i, word in enumerate(words)) + outputs
-        raise ValueError(
-            f"Argument `tokens` must have a legal id at position {position} ({field} of iteration "
-            f"{iteration}). Received: {token}. Allowed: {allowed}."
-        )
-    if token >= len(words):
-        return token - len(words)
-    word = words[token]
-    if not is_family(word):
-        return word
-    if numbers is None:
-        raise ValueError(
-            f"Argument `numbers` must have the number of the word {word!r} at position {position}. Received: None."
-        )
-    return _TABLES[place].name(word, float(numbers[position]))
-
-
-def _check_iteration(k, iteration):
-    for field, table, word in zip(Iteration._fields, _TABLES, iteration):
-        # JSON can also hold true and lists.
-        if isinstance(word, str) and word in table:
-            continue
-        if not (field in ("op1", "op2") and type(word) is int and 0 <= word < k):
-            earlier = f", or an earlier iteration's number below {k}" if k and field[0] == "o" else ""
-            raise ValueError(
-                f"{field} of iteration {k} must be one of: {', '.join(table)}{earlier}. Received: {word!r:.200}."
-            )
-
-
-def _check_extent(iterations):
-    heights, words = [], []
-    for op1, op2, _, _, b in iterations:
-        sides = [op1] if b == "left" else [op1, op2]
-        # `canonical` writes x - y as x + -y.
-        above = len(sides) + (b == "sub")
-        heights.append(above + max(heights[op] if isinstance(op, int) else 1 for op in sides))
-        words.append(1 + sum(1 + (words[op] if isinstance(op, int) else 1) for op in sides))
-        if heights[-1] > MAX_HEIGHT or words[-1] > MAX_WORDS:
-            raise ValueError(
-                f"Argument `iterations` must spell a tree of height at most {MAX_HEIGHT} with at most {MAX_WORDS} "
-                f"words. Received: {len(iterations)} iterations, of which number {len(words) - 1} spells more."
-            )

@@ -11,7 +11,8 @@ import numpy as np
 
 from neural_optimizer_search.dsl import expression as ex
 from neural_optimizer_search.dsl.constants import PAPER
-from neural_optimizer_search.dsl.rule import TOKENS_PER_ITERATION, Iteration, Rule
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.dsl.rule_tokens import TOKENS_PER_ITERATION, Iteration
 from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES, Vocabulary
 

@@ -13,7 +13,7 @@ from neural_optimizer_search.dsl.constants import Beta
 from neural_optimizer_search.dsl.encoding import BETAS, EPSILON, EXTRAS, FIRST_NUMBER, EncodedRule, decode
 from neural_optimizer_search.dsl.families import is_family
 from neural_optimizer_search.dsl.interpreter import update
-from neural_optimizer_search.dsl.rule import TOKENS_PER_ITERATION
+from neural_optimizer_search.dsl.rule_tokens import TOKENS_PER_ITERATION
 from neural_optimizer_search.dsl.state import State, advance, next_average
 from neural_optimizer_search.dsl.vocabulary import BINARIES, OPERANDS, UNARIES
 from neural_optimizer_search.operations import on_tensorflow as ops

@@ -9,7 +9,7 @@ from neural_optimizer_search.code_hash import hash_code
 # included because it computes the keys of evaluations.
 MODULES = (
     "decays", "flat_weights", "dsl.averages", "dsl.constants", "dsl.encoding", "dsl.families", "dsl.interpreter",
-    "dsl.numbers", "dsl.rule", "dsl.state", "dsl.token_interpreter", "dsl.vocabulary",
+    "dsl.numbers", "dsl.rule", "dsl.rule_tokens", "dsl.state", "dsl.token_interpreter", "dsl.vocabulary",
     "measuring.child_run", "measuring.evaluation", "measuring.evaluator", "measuring.joint", "measuring.outcome",
     "measuring.probe", "measuring.racing", "measuring.random_draws", "measuring.rule_runs", "measuring.run_plan",
     "measuring.screen", "measuring.sweep", "measuring.token_optimizer", "measuring.training", "keras_versions",

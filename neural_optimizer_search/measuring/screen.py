@@ -14,7 +14,8 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-from neural_optimizer_search.dsl.rule import Iteration, Rule
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.dsl.rule_tokens import Iteration
 from neural_optimizer_search.measuring.probe import Descent, Probe
 
 STEPS = 30

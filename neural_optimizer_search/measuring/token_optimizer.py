@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from neural_optimizer_search.dsl.averages import ALWAYS, AVERAGES
 from neural_optimizer_search.dsl.encoding import EncodedRule, encode
-from neural_optimizer_search.dsl.rule import Iteration, Rule
+from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.dsl.rule_tokens import Iteration
 from neural_optimizer_search.dsl.state import State, next_average
 from neural_optimizer_search.dsl.token_interpreter import read_beta, step_from_tokens, update_from_tokens
 from neural_optimizer_search.flat_weights import assign, flat

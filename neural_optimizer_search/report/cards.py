@@ -4,7 +4,7 @@ from typing import Optional
 
 from neural_optimizer_search.dsl.constants import PAPER
 from neural_optimizer_search.dsl.numbers import write_number
-from neural_optimizer_search.dsl.rule import Iteration
+from neural_optimizer_search.dsl.rule_tokens import Iteration
 from neural_optimizer_search.measuring.evaluation import shorten_tasks
 from neural_optimizer_search.report import wording
 from neural_optimizer_search.report.board_columns import is_shorter, say_alike, say_rates
