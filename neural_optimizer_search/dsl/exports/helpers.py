@@ -4,16 +4,17 @@ from collections.abc import Sequence
 
 from neural_optimizer_search.dsl.exports.code import spell_number
 from neural_optimizer_search.dsl.exports.functions import Functions
-from neural_optimizer_search.dsl.exports.text import Export, only
+from neural_optimizer_search.dsl.exports.text import Export, indent, only
 from neural_optimizer_search.operations.newton_schulz import COEFFICIENTS, SMALL, STEPS
 
 
-def log_beta(export: Export) -> Sequence[str]:
-    """A function for the logarithm of a β."""
+def log_beta(export: Export, *first: str) -> Sequence[str]:
+    """A function for the logarithm of a β; `first` are lines for values that are no Python numbers."""
     return only(
         "_log" in export.equation.needs,
         "def _log(beta):",
         '    """log(beta), with 1e-30 in place of 0; 1 - beta ** (t + 1) still rounds to 1."""',
+        *indent(first),
         "    return math.log(beta or 1e-30)",
     )
 

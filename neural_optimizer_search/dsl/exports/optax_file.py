@@ -32,7 +32,11 @@ def write(export: Export) -> str:
         _optimizer(export),
         _scale(export),
         *(helper for name, helper in _HELPERS.items() if _is_needed(name, export)),
-        _log(export),
+        helpers.log_beta(
+            export,
+            "if isinstance(beta, jax.Array):  # less exact",
+            "    return jnp.log(jnp.maximum(beta, 1e-30))",
+        ),
         helpers.orthogonalize(export, FUNCTIONS),
         helpers.mean_inputs(export, FUNCTIONS),
         *_draws(export),
@@ -149,17 +153,6 @@ def _is_needed(helper, export):
     kept = export.equation.kept
     return {"average": any(row.beta for row in kept), "store": kept, "seeds": "seed" in export.arguments}.get(
         helper, True
-    )
-
-
-def _log(export):
-    return only(
-        "_log" in export.equation.needs,
-        "def _log(beta):",
-        '    """log(beta), with 1e-30 in place of 0; 1 - beta ** (t + 1) still rounds to 1."""',
-        "    if isinstance(beta, jax.Array):  # less exact",
-        "        return jnp.log(jnp.maximum(beta, 1e-30))",
-        "    return math.log(beta or 1e-30)",
     )
 
 
