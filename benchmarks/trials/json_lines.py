@@ -87,10 +87,10 @@ class JsonLines:
         """Adds a line; the record must be JSON-serializable."""
         line = json.dumps(record).encode() + b"\n"
         self.hold()
-        with open(self._path, "r+b", buffering=0) as file:
+        with open(self._path, "r+b") as file:
             _end_last_line(file)
             file.seek(0, os.SEEK_END)
-            file.write(line)  # one write: a kill leaves a whole line, or one that is cut off at the end
+            file.write(line)
 
     def _convert(self, line, number, convert):
         try:

@@ -53,19 +53,21 @@ def test_a_whole_last_line_without_its_end_is_kept(path):
     assert path.read_text() == WHOLE + '{"of": 3}\n'
 
 
-def test_what_is_whole_is_not_written_again(path):
-    """A full disk cannot lose it."""
+@pytest.mark.parametrize("room", [0, 5])
+def test_what_is_whole_is_not_written_again(path, room):
+    """A full disk cannot lose it, and does not pass unnoticed if there is room for a part of a line."""
     written(path, WHOLE + '{"of"')
     before = path.stat().st_ino
     code = (
         "import resource, signal, sys, pathlib; from benchmarks.trials.json_lines import JsonLines\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({len(WHOLE)}, {len(WHOLE)}))\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({len(WHOLE) + room},) * 2)\n"
         "JsonLines(pathlib.Path(sys.argv[1])).add(dict(of=3))"
     )
     done = subprocess.run([sys.executable, "-c", code, path], check=False, capture_output=True, text=True)
     assert "File too large" in done.stderr
-    assert path.read_text() == WHOLE and path.stat().st_ino == before
+    assert path.read_text() == WHOLE + '{"of": 3}'[:room] and path.stat().st_ino == before
+    assert read(path) == [1, 2]
 
 
 @pytest.mark.parametrize(
