@@ -220,7 +220,7 @@ class _StoreTuple(argparse.Action):
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
         twice = [value for i, value in enumerate(values) if value in values[:i]]
-        if twice:
+        if twice and self.option_strings:  # nos-report may compare a run with itself
             raise argparse.ArgumentError(self, f"must name each once. Received twice: {shorten(str(twice[0]))}.")
         setattr(namespace, self.dest, tuple(values))
 

@@ -40,13 +40,16 @@ class JsonLines:
         self._path = path
 
     def hold(self) -> None:
-        """Creates the file if there is none, and keeps other processes from adding lines until this one ends.
+        """Keeps other processes from adding lines until this one ends; a file that `add` makes is held from then on.
 
         Raises:
           InUse: If another process holds it.
           OSError: If it cannot be written.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        if self._path.exists():
+            self._hold()
+
+    def _hold(self):
         with contextlib.ExitStack() as unless_held:
             file = unless_held.enter_context(open(self._path, "ab"))
             status = os.fstat(file.fileno())
@@ -86,7 +89,8 @@ class JsonLines:
     def add(self, record: Any) -> None:
         """Adds a line; the record must be JSON-serializable."""
         line = json.dumps(record).encode() + b"\n"
-        self.hold()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._hold()
         with open(self._path, "r+b") as file:
             _end_last_line(file)
             file.seek(0, os.SEEK_END)
