@@ -12,6 +12,7 @@ from neural_optimizer_search.measuring.evaluation import Evaluation, Part
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.measuring.racing import Bar, Stop, make_bar, say_needed
 from neural_optimizer_search.measuring.recording import STEPS
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.tasks.protocol import Racing
 
 # Task -> its rewards with the scores 0 and 1, in the order in which the tasks are measured.
@@ -152,8 +153,7 @@ def _judge_setting(parts, needed):
     if parts[-1].status != "ok":
         return Stop(0.0, f"On {parts[-1].task} it diverged: it was not trained on the other tasks.")
     if score < needed:
-        seen = f"{len(parts)} task{'' if len(parts) == 1 else 's'}"
-        return Stop(score, f"Stopped after {seen}: {say_needed(score, needed)}.")
+        return Stop(score, f"Stopped after {count_of(len(parts), 'task')}: {say_needed(score, needed)}.")
     return None
 
 
@@ -260,5 +260,4 @@ def _describe(parts, found):
 
 
 def _count_seeds(parts):
-    seeds = len(parts[0].rewards)
-    return f"{seeds} seed{'' if seeds == 1 else 's'}"
+    return count_of(len(parts[0].rewards), "seed")

@@ -9,6 +9,7 @@ from neural_optimizer_search.measuring.child_run import TrainingRun
 from neural_optimizer_search.measuring.evaluation import is_reward
 from neural_optimizer_search.measuring.racing import Stop
 from neural_optimizer_search.measuring.rule_runs import is_finite
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.schedule_shape import Schedule
 from neural_optimizer_search.tasks.child import Child
 from neural_optimizer_search.tasks.protocol import Protocol, make_reward
@@ -81,7 +82,7 @@ class Outcomes:
         message = (
             f"Diverged in {diverged} of {len(runs)} final runs, first at step {first} of {finals.steps}."
             if diverged
-            else f"Trained {finals.steps} steps with {len(runs)} seed{'' if len(runs) == 1 else 's'}."
+            else f"Trained {finals.steps} steps with {count_of(len(runs), 'seed')}."
         )
         if not (diverged or any(rewards)):
             message += f" {self._describe_end(runs)}"

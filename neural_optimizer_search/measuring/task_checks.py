@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from neural_optimizer_search.measuring.child_run import TrainingRun
 from neural_optimizer_search.measuring.outcome import describe_wrong_scores
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.tasks.child import Child, length
 from neural_optimizer_search.tasks.data_hash import count_shared, split_data
 from neural_optimizer_search.tasks.named_task import is_same_loss
@@ -103,7 +104,7 @@ def describe_few(child: Child) -> Iterator[str]:
     """A sentence if there are too few validation examples to tell rules apart."""
     count = length(child.validation)
     if count < FEW:
-        yield f"Rewards rest on {count} validation example{'' if count == 1 else 's'}: differences are mostly chance."
+        yield f"Rewards rest on {count_of(count, 'validation example')}: differences are mostly chance."
 
 
 def describe_other_data(hashes: Mapping[str, str], again: Mapping[str, str]) -> Iterator[str]:

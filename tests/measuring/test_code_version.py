@@ -30,6 +30,7 @@ WITHOUT_INFLUENCE = {
     "dsl.space": "what may be proposed",
     **{f"dsl.{name}": "likewise" for name in ("presets", "search_space")},
     "files": "writes files whole",
+    "plurals": "writes counts in messages",
     "arguments": "refuses values, and changes none",
     "measuring": "a name",
     "measuring.kept_runs": "parts of trainings of promotions, which are not cached",
