@@ -49,6 +49,14 @@ def test_the_rule_is_trained_with_its_setting_and_the_others_are_tuned(tmp_path,
     assert len(searched) == 1 and last["rule"] == "sign(m)" and last["known"] == {"Adam": 1.0}
 
 
+def test_the_search_waits_for_the_data_of_all_experiments(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(transfer, "search", lambda config: pytest.fail("searched without the data"))
+    words = ["transfer", "--scale", "small", "--experiments", "nmt", "--seeds", "2", "--runs", str(tmp_path)]
+    with pytest.raises(SystemExit):
+        main([*words, "--data_dir", str(tmp_path)])
+    assert "Multi30k" in capfd.readouterr().err
+
+
 def make_choice(values, **also):
     records = [dict(test=value, diverged=value is None, **also) for value in values]
     tuned = [dict(contender="adamw@cosine, weight decay 0.1", learning_rate=0.1, options=[], seed=0)]

@@ -109,14 +109,19 @@ def read_found(kept: dict[str, Any]) -> Found:
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Searches, makes the missing trainings, and returns on which experiments the rule is better, and worse."""
+    """Tunes, searches, trains, and returns on which experiments the found rule is better, and worse."""
     settings = {name: find_setting(name, config.scale) for name in config.experiments}
     set_data_directory(config.data_dir)
+    # Before the search, which would take its time before it became known that an experiment lacks its data.
+    tuned = {name: _tune(name, setting, config) for name, setting in settings.items()}
     kept = Kept(config.runs / "found.jsonl", read_found)
     found = kept.get(dict(tasks=TASKS, trials=config.trials, seed=config.seed), lambda: search(config)._asdict())
     contender = _make_contender(found)
     print(f"\nOn all experiments: {contender}, learning rate {found.learning_rate:g}\n")
-    rows = {name: _try(name, setting, contender, found, config) for name, setting in settings.items()}
+    rows = {
+        name: _try(name, setting, contender, found.learning_rate, tuned[name], config)
+        for name, setting in settings.items()
+    }
     _print(rows)
     verdicts = {one: judge({name: row[one]["probability"] for name, row in rows.items()}) for one in TUNED}
     better, worse = ({one: verdict[i] for one, verdict in verdicts.items()} for i in (0, 1))
@@ -145,41 +150,47 @@ def _make_contender(found):
     return Contender(found.rule, schedule.decay, schedule.warmup, found.weight_decay)
 
 
-def _try(name, setting, contender, found, config):
-    """Makes the missing trainings on an experiment; returns the results of the rule and of the tuned optimizers."""
-    experiment = load_experiment(name)
-    metric, mine = experiment.METRIC, str(contender)
-    records = Records(config.runs / f"{name}-{config.scale}.jsonl", setting)
-    final = dataclasses.replace(setting.sweep, seeds=config.seeds)
-    tuning, fixed = (
-        dataclasses.replace(final, seeds=0),
-        dataclasses.replace(final, learning_rates=(found.learning_rate,), refine=None),
-    )
+def _tune(name, setting, config):
+    """Tunes on an experiment, and trains the best with fresh seeds; returns the best contender of each optimizer."""
+    metric, sweep = load_experiment(name).METRIC, dataclasses.replace(setting.sweep, seeds=config.seeds)
     tried = {one: _list_contenders(forms) for one, forms in TUNED.items()}
-    others = {text: one for contenders in tried.values() for text, one in contenders.items()}
+    contenders = {text: one for forms in tried.values() for text, one in forms.items()}
+    records = _train(name, setting, dataclasses.replace(sweep, seeds=0), contenders, config)
+    best = {
+        one: max(forms, key=lambda text: max(merit(r, metric) for r in find_choice(records, text, metric).tuned))
+        for one, forms in tried.items()
+    }
+    _train(name, setting, sweep, {text: contenders[text] for text in best.values()}, config)
+    return best
+
+
+def _try(name, setting, contender, rate, tuned, config):
+    """Trains with the rule on an experiment; returns its results and those of the tuned optimizers."""
+    metric, mine = load_experiment(name).METRIC, str(contender)
+    fixed = dataclasses.replace(setting.sweep, learning_rates=(rate,), refine=None, seeds=config.seeds)
+    records = _train(name, setting, fixed, {mine: contender}, config)
+    rule = find_choice(records, mine, metric)
+    best = {one: find_choice(records, text, metric) for one, text in tuned.items()}
+    key = _choose_key([rule, *best.values()])
+    compared = {one: describe(metric, key, rule, choice) for one, choice in best.items()}
+    for one, forms in TUNED.items():
+        compared[one]["trials"] = sum(len(find_choice(records, t, metric).tuned) for t in _list_contenders(forms))
+    return dict(metric=metric.name.replace("validation", key), rule=_read_values(rule, key), **compared)
+
+
+def _train(name, setting, sweep, contenders, config):
+    """Makes the missing trainings of a comparison on an experiment; returns the records of all its trainings."""
+    experiment = load_experiment(name)
+    records = Records(config.runs / f"{name}-{config.scale}.jsonl", setting)
     options = functools.partial(experiment.list_options, setting)
     data = config.data_dir or os.environ.get(VARIABLE)
     place = experiment.__name__, setting, data and pathlib.Path(data), "default", config.workers
-    total = count_trials(fixed, [mine], options) + count_trials(tuning, list(others), options)
-    with (
-        tqdm(total=total + len(TUNED) * config.seeds, unit="training", desc=name) as bar,
-        trial_runner(*place) as run,
-    ):
-        measure = measure_trials({mine: contender, **others}, records, run, bar)
-        compare(fixed, [mine], options, metric, records, measure)
-        compare(tuning, list(others), options, metric, records, measure)
-        best = {
-            one: max(texts, key=lambda text: max(merit(r, metric) for r in find_choice(records, text, metric).tuned))
-            for one, texts in tried.items()
-        }
-        compare(final, list(best.values()), options, metric, records, measure)
-    rule = find_choice(records, mine, metric)
-    tuned = {one: find_choice(records, text, metric) for one, text in best.items()}
-    key = _choose_key([rule, *tuned.values()])
-    compared = {one: describe(metric, key, rule, choice) for one, choice in tuned.items()}
-    for one, texts in tried.items():
-        compared[one]["trials"] = sum(len(find_choice(records, text, metric).tuned) for text in texts)
-    return dict(metric=metric.name.replace("validation", key), rule=_read_values(rule, key), **compared)
+    others = sum(len(records.of(one)) for one in records.contenders if one not in contenders)
+    total = others + count_trials(sweep, list(contenders), options)
+    with tqdm(total=total, unit="training", desc=name) as bar, trial_runner(*place) as run:
+        measure = measure_trials(contenders, records, run, bar)
+        compare(sweep, list(contenders), options, experiment.METRIC, records, measure)
+    return records
 
 
 def _list_contenders(forms):
