@@ -215,15 +215,18 @@ def test_documents_show_what_was_measured(outcomes, tmp_path):
     assert head == "| model | `nos-search` | Optuna | AdamW alone |"
     assert [row.split()[1] for row in rows] == ["images", "table", "capitals"] and "capitals (held out)" in rows[-1]
     compared = [report.compare(outcomes, task, "optuna", 480) for task in ("images", "table", "capitals")]
-    shown = [f"{one.difference:+.4f}, P {one.probability:.2f}" for one in compared]
-    assert [re.search(r"[+-]\d\.\d{4}, P \d\.\d\d", row)[0] for row in rows] == shown
+    shown = [
+        f"{one.difference:+.4f}, P {one.probability:.2f} ({one.low:.2f} to {one.high:.2f}, 3)" for one in compared
+    ]
+    assert [re.search(r"[+-]\d\.\d{4}, P [^)]*\)", row)[0] for row in rows] == shown
     assert gains.startswith("| part of AdamW's error that it removes | +") and gains.endswith("|  |")
     some = {piece: one for piece, one in read.items() if (piece.task, piece.arm) != ("table", "optuna")}
     assert markdown.write_table(some, 480).splitlines()[-2].endswith("% |  |  |")  # Optuna lacks a model
     assert times == "| processor time of `nos-search`, as a multiple |  | 1.00 | 1.00 |"
     said = markdown.write_result(read, 480)
-    assert "better (P ≥ 0.75) on 1 of 3 models, level on 1, and worse (P ≤ 0.25) on 1 (3 outer seeds" in said
-    assert said.endswith("on which no choice was based, it was better on 0, worse on 0 and level on 1.")
+    assert "stock optimizers and Muon on 1 of 3 models, level with it on 1, and worse on 1. On" in said
+    assert "on which no choice was based, it was better on 0, level on 1 and worse on 0. Better" in said
+    assert "Each was repeated 3 times with other data splits" in said
 
 
 def test_a_search_that_was_continued_has_no_time(outcomes, capsys):

@@ -38,7 +38,10 @@ def read_outcomes(path: pathlib.Path) -> Outcomes:
 
 
 def write_table(outcomes: Outcomes, trainings: int) -> str:
-    """A row for each task: mean scores, and how the search compares with each other arm on the same splits."""
+    """A row for each task: the mean score of the search, and how it compares with each other arm on shared splits.
+
+    The means of the other arms are left out: they are of other splits, so they cannot be compared.
+    """
     arms = [arm for arm in ARMS if any((p.arm, p.trainings) == (arm, trainings) for p in outcomes)]
     rows = [["model", *(TITLES[arm] for arm in arms)], ["---"] * (len(arms) + 1)]
     for task in EIGHT:
@@ -58,13 +61,14 @@ def write_table(outcomes: Outcomes, trainings: int) -> str:
 
 
 def _write_cell(outcomes, task, arm, trainings):
-    scores = [np.mean(o.scores) for p, o in outcomes.items() if p[:3] == (task, arm, trainings)]
-    if not scores:
+    if arm == SEARCH:
+        scores = [np.mean(o.scores) for p, o in outcomes.items() if p[:3] == (task, arm, trainings)]
+        return f"{np.mean(scores):.4f} ({len(scores)})" if scores else ""
+    found = compare(outcomes, task, arm, trainings)
+    if not found.splits:
         return ""
-    chance = compare(outcomes, task, arm, trainings)
-    known = arm != SEARCH and chance.splits
-    beside = f", {chance.difference:+.4f}, P {chance.probability:.2f}" if known else ""
-    return f"{np.mean(scores):.4f} ({len(scores)}{beside})"
+    spread = f"{found.low:.2f} to {found.high:.2f}, " if found.splits > 1 else ""
+    return f"{found.difference:+.4f}, P {found.probability:.2f} ({spread}{found.splits})"
 
 
 def _write_time(outcomes, arm, trainings):
@@ -82,14 +86,16 @@ def write_result(outcomes: Outcomes, trainings: int, arm: str = "optuna") -> str
     """A sentence with the numbers of models on which the search is better than an arm, level with it, and worse."""
     compared = {task: compare(outcomes, task, arm, trainings) for task in EIGHT}
     wins, losses, level = map(len, judge({task: one.probability for task, one in compared.items()}))
-    unseen = map(len, judge({task: compared[task].probability for task in HELD_OUT}))
+    better, worse, even = map(len, judge({task: compared[task].probability for task in HELD_OUT}))
     splits = sorted({one.splits for one in compared.values() if one.splits})
     fresh = max(len(outcome.scores) for outcome in outcomes.values())
-    seeds = f"{splits[0]} to {splits[-1]} outer seeds" if len(splits) > 1 else count_of(splits[0], "outer seed")
+    repeats = f"{splits[0]} to {splits[-1]} times" if len(splits) > 1 else count_of(splits[0], "time")
     return (
-        f"At the same number of gradient steps as Optuna over stock optimizers and Muon ({trainings} trainings), "
-        f"what `nos-search` found was better (P ≥ {WIN}) on {wins} of {wins + losses + level} models, "
-        f"level on {level}, and worse (P ≤ {LOSS}) on {losses} ({seeds}; {fresh} fresh "
-        "trainings of each winner, on test data). On the held-out models, on which no choice was based, it was "
-        "better on {}, worse on {} and level on {}.".format(*unseen)
+        f"With the same number of gradient steps ({trainings} trainings of the model), what `nos-search` found was "
+        f"better than what Optuna found among stock optimizers and Muon on {wins} of {wins + losses + level} models, "
+        f"level with it on {level}, and worse on {losses}. On the models that were held out, on which no choice was "
+        "based, it was better on {}, level on {} and worse on {}. ".format(better, even, worse)
+        + f"Better means that a training with its winner ends better with a probability P of at least {WIN}, and worse "
+        f"that P is at most {LOSS}. Each was repeated {repeats} with other data splits and seeds; each winner was "
+        f"trained {fresh} times with fresh seeds, and measured on test data."
     )
