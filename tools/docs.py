@@ -112,7 +112,7 @@ def table_of_own_models() -> str:
     return markdown.write_table(markdown.read_outcomes(OWN_MODELS), TRAININGS)
 
 
-# -- Packages and files ----------------------------------------------------------------------------
+# -- Packages --------------------------------------------------------------------------------------
 
 
 def code_map() -> str:
@@ -124,12 +124,6 @@ def code_map() -> str:
     return "\n".join(["```", *lines, "```"])
 
 
-def files() -> str:
-    """The table of packages and their files."""
-    rows = [(f"`{place}/`", ", ".join(f"`{name}`" for name in _names_in(place))) for place in _packages()]
-    return _table(("place", "files"), rows)
-
-
 def _packages():
     """The packages and their subpackages, in the order of `READING_ORDER`."""
     places = []
@@ -138,14 +132,6 @@ def _packages():
         known = [name for name in READING_ORDER if name in inner]
         places += [top, *(f"{top}/{name}" for name in (*known, *(name for name in inner if name not in known)))]
     return places
-
-
-def _names_in(place):
-    """The modules of a package, and its subpackages that have no row of their own."""
-    folder = ROOT / place
-    modules = [path.stem for path in folder.glob("*.py") if path.name != "__init__.py"]
-    packages = [path.parent.name + "/" for path in folder.glob("*/__init__.py")] if "/" in place else []
-    return sorted([*modules, *packages])
 
 
 def _purpose(path):
@@ -177,7 +163,6 @@ BLOCKS = {
     "result of own models": result_of_own_models,
     "table of own models": table_of_own_models,
     "map of the code": code_map,
-    "files": files,
 }
 
 
