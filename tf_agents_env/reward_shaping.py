@@ -48,6 +48,7 @@ def pay_by_rank(
 
     Returns:
       The pay of each rule, a list of floats: ((r - 1/2) / n)^p for the r-th of n known rules, counted from the worst.
+      A rule is the only one while none is known.
 
     Example:
       >>> pay_by_rank([0.8, 0.0, 0.9], [0.5, 0.7, 0.8, 0.9], 1.0)
@@ -55,7 +56,7 @@ def pay_by_rank(
       >>> pay_by_rank([0.8, 0.0, 0.9], [0.5, 0.7], 1.0, new=[0.9, 0.8])
       [0.625, 0.0, 0.875]
     """
-    new, count = sorted(new), len(known) + len(new)
+    new, count = sorted(new), max(1, len(known) + len(new))
 
     def pay_one(reward):
         beaten = bisect.bisect_left(known, reward) + bisect.bisect_left(new, reward)

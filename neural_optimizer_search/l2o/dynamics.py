@@ -32,7 +32,7 @@ def fit_prior(samples: np.ndarray, seed: int, components: int = COMPONENTS) -> A
     Args:
       samples: Transitions, float `[..., p]`.
       seed: Random seed, an int.
-      components: Number of Gaussians.
+      components: Number of Gaussians, or that of the transitions if these are fewer.
     """
     # Imported here so that `nos-learn --help` works without scikit-learn.
     from sklearn.exceptions import ConvergenceWarning
@@ -41,6 +41,7 @@ def fit_prior(samples: np.ndarray, seed: int, components: int = COMPONENTS) -> A
     flat = samples.reshape(-1, samples.shape[-1])
     rng = np.random.default_rng(seed)
     chosen = flat[rng.choice(len(flat), min(len(flat), MIXTURE_SAMPLES), replace=False)]
+    components = min(components, len(chosen))
     mixture = GaussianMixture(components, reg_covar=JITTER, max_iter=30, init_params="k-means++", random_state=seed)
     with warnings.catch_warnings():
         # Thirty rounds of EM are enough for a prior.

@@ -48,13 +48,18 @@ def _try(name, family):
         dimension = family.dimension
         if not isinstance(dimension, int) or not 1 <= dimension <= _LARGEST_DIMENSION:
             raise ValueError(f"`dimension` must be an int from 1 to {_LARGEST_DIMENSION}. Received: {dimension!r}.")
-        data = family.sample(2, 0).data
-        values = family.values(tuple(map(tf.constant, data)), tf.zeros([2, 3, dimension], tf.float64))
+        hash(family)  # raises an error if it is not hashable
+        data, x = family.sample(2, 0).data, tf.zeros([2, 3, dimension], tf.float64)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            values = family.values(tuple(map(tf.constant, data)), x)
         if values.shape != [2, 3] or values.dtype != tf.float64:
             raise ValueError(
                 f"`values` must return float64 [2, 3] of 2 functions at 3 points. Received: {values.dtype.name} "
                 f"{list(values.shape)}."
             )
+        if tape.gradient(values, x) is None:
+            raise ValueError("`values` must have a gradient: compute it from x with differentiable operations.")
     except Exception as error:  # the family is the user's code, and may raise anything
         raise UnknownFamily(f"{name!r} fails: {_tell(error)}") from error
 

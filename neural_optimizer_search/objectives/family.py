@@ -12,8 +12,8 @@ class Family:
     """A family of objective functions that differ only in their data.
 
     A subclass defines in `draw` how the data of one function are drawn, and in `values` what the function is;
-    gradients are automatic. `dimension` is the dimension of an iterate. Families are hashable, as frozen dataclasses
-    are.
+    first and second derivatives are TensorFlow's, so where an operation has no second derivative, the Hessian is 0.
+    `dimension` is the dimension of an iterate. Families are hashable, as frozen dataclasses are.
 
     Example:
       >>> import numpy as np

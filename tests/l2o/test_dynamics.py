@@ -50,3 +50,8 @@ def test_transitions():
     found = transitions(Trajectories(iterates, iterates[..., 0] ** 2, 2 * iterates))
     #                   x, change, gradient, a, change', gradient'
     np.testing.assert_array_equal(found[0, 0], [[3, 0, 6, -2, -8, 2], [1, -8, 2, 1, 3, 4]])
+
+
+def test_a_prior_of_fewer_transitions_than_gaussians(system):
+    few = samples(1, 0.1, 0, *system)
+    assert fit_prior(few, seed=0).n_components == STEPS

@@ -109,6 +109,16 @@ def test_a_default_directory_with_a_long_name(capsys, monkeypatch, tmp_path):
             "from bowls import Bowls\nclass F(Bowls):\n  def values(self, data, x): return x\nF = F()",
             "`values` must return float64 [2, 3]",
         ),
+        (
+            "import tensorflow as tf\nfrom bowls import Bowls\nclass F(Bowls):\n"
+            "  def values(self, data, x): return tf.ones(x.shape[:2], tf.float64)\nF = F()",
+            "`values` must have a gradient",
+        ),
+        (
+            "from dataclasses import dataclass\nfrom bowls import Bowls\n@dataclass\nclass F(Bowls):\n"
+            "  width: int = 1\nF = F()",
+            "fails: TypeError: unhashable type: 'F'",
+        ),
     ],
 )
 def test_a_family_that_does_not_work(code, message, capsys, tmp_path, monkeypatch):

@@ -149,6 +149,10 @@ def test_repeats_may_be_paid_in_full():
     assert pay("aaa", [0.8] * 3, {"a": 5}, 1.0) == [0.8] * 3
 
 
+def test_a_rule_is_paid_by_rank_before_any_other_is_known():
+    assert pay_by_rank([0.5, 0.0], [], 1.0) == [0.5, 0.0]
+
+
 def test_a_pay_by_rank_is_that_of_all_rewards_sorted():
     rng = np.random.default_rng(0)
     known: list[float] = []
