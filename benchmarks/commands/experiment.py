@@ -45,7 +45,7 @@ class Config:
 
     scale: str = flag(
         "small",
-        "smoke: made-up data; small: for two cores; medium: ten times the updates of small, for cifar_wrn and lm; "
+        "smoke: made-up data; small: for two cores; medium: ten times the updates of small, for some experiments; "
         "paper: as in the paper",
         choices=SCALES,
     )

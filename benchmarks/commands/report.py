@@ -7,6 +7,7 @@ prints a table for each experiment, writes its plots, and updates the part of OU
 
 # `flag` creates a dataclass field.
 
+import functools
 import os
 import pathlib
 import shlex
@@ -17,13 +18,15 @@ from typing import Any, NamedTuple
 from benchmarks.commands.experiment import OUT
 from benchmarks.experiments import EXPERIMENTS, load_experiment
 from benchmarks.trials import pictures
+from benchmarks.trials.comparison import count_trials
 from benchmarks.trials.contenders import read_contender
 from benchmarks.trials.experiment import SCALES
 from benchmarks.trials.records import Records
-from benchmarks.trials.summary import make_table, summarize
+from benchmarks.trials.summary import correlate, make_table, summarize
 from neural_optimizer_search.command_line import path
 from neural_optimizer_search.files import read_text, write_whole
 from neural_optimizer_search.flags import flag
+from neural_optimizer_search.plurals import count_of
 
 TITLE = "tables and pictures of all experiments that were run"
 COMMAND = "python -m benchmarks.run"
@@ -96,7 +99,9 @@ def make_section(source: Source, records: Records, out: pathlib.Path) -> tuple[s
         f"### {experiment.TITLE}, scale `{source.scale}`" + (source.data and f", data `{source.data}`"),
         f"```sh\n{write_command(source, records)}\n```",
         _describe_scale(experiment, source),
+        _describe_progress(experiment, source, records),
         make_table(experiment, figures),
+        _describe_order(experiment, figures),
         f"{len(records)} trainings of {seconds / len(records):.0f} s each on average, {seconds / 60:.0f} min of "
         f"training in total. Each training: [`{stem}.jsonl`]({stem}.jsonl).",
         *(f"![{title}]({path.name})" for title, path in paths.items()),
@@ -105,8 +110,34 @@ def make_section(source: Source, records: Records, out: pathlib.Path) -> tuple[s
 
 
 def _describe_scale(experiment, source):
-    told = {"small": experiment.SCALED_DOWN, "medium": "As at scale `small`, with ten times the updates."}
-    return told.get(source.scale, "") if not source.data else ""
+    if source.data or source.scale not in ("small", "medium"):
+        return ""
+    if source.scale == "small":
+        return experiment.SCALED_DOWN
+    small, medium = experiment.SETTINGS["small"], experiment.SETTINGS["medium"]
+    return (
+        f"As at scale `small`, with {medium.steps:,} updates in place of {small.steps:,}, {medium.evaluations} "
+        f"evaluations in place of {small.evaluations}, {len(medium.sweep.contenders)} contenders in place of "
+        f"{len(small.sweep.contenders)}, and {medium.sweep.seeds} fresh seeds."
+    )
+
+
+def _describe_progress(experiment, source, records):
+    """A sentence on the trainings of the scale's own comparison that are missing; "" if none is."""
+    setting = experiment.SETTINGS[source.scale]
+    sweep = setting.sweep
+    own = {str(read_contender(text, sweep.schedule)) for text in sweep.contenders}
+    if source.data or set(records.contenders) != own:
+        return ""
+    missing = count_trials(sweep, list(own), functools.partial(experiment.list_options, setting)) - len(records)
+    return f"**Not complete: {count_of(missing, 'training')} of this comparison missing.**" if missing > 0 else ""
+
+
+def _describe_order(experiment, figures):
+    if not (found := correlate(experiment, figures)):
+        return ""
+    heading, correlation, rows = found
+    return f"Rank correlation with the paper's {heading}: {correlation:.2f} ({rows} rows)."
 
 
 def write_command(source: Source, records: Records) -> str:

@@ -14,6 +14,7 @@ __all__ = ["list_options", "run_trial"]
 
 TITLE = "Two-layer ConvNet on CIFAR-10 (v1 Figure 5)"
 METRIC = Metric("validation accuracy", larger_is_better=True, format=".1%")
+REFERENCE = "adam"
 SCALED_DOWN = (
     "Scaled down: 500 updates (1.1 epochs) instead of 100 epochs, images of 16x16 pixels, and 16 filters instead of "
     "32. The images are CIFAR-10 re-encoded as JPEG at quality 75, so accuracies are not comparable with published "
@@ -48,7 +49,7 @@ SETTINGS = {
         made_up=True,
     ),
     "small": Setting(
-        Sweep(CONTENDERS, _DECADES, refine=10**0.5), ChildNetwork(filters=16), 500, 10, side=16, augment=False
+        Sweep(CONTENDERS, _DECADES, refine=(10**0.5,)), ChildNetwork(filters=16), 500, 10, side=16, augment=False
     ),
     "paper": Setting(Sweep(CONTENDERS, RATES), ChildNetwork(), 45_000, 100, augment=False),
 }

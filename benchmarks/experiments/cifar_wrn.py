@@ -11,6 +11,7 @@ __all__ = ["list_options", "run_trial"]
 
 TITLE = "Wide ResNet on CIFAR-10 (v2 Tables 1 and 2, Figures 6 and 7)"
 METRIC = Metric("validation accuracy", larger_is_better=True, format=".1%")
+REFERENCE = "adam"
 SCALED_DOWN = (
     "Scaled down: WRN-10-1 (78,000 parameters) on images of 16x16 pixels for 250 updates, instead of WRN-40-4 "
     "(9 million) for 300 epochs; 12 of the 30 rows; the weight decay of the common optimizers is 0, not tuned. The "
@@ -71,7 +72,7 @@ _EIGHT = (
     "sgd@cosine", "adam@cosine", "powersign-cd@linear_cosine", "addsign-ld@linear_cosine",
 )  # fmt: skip
 _SMALL = Setting(
-    Sweep(_TWELVE, _DECADES, refine=10**0.5),
+    Sweep(_TWELVE, _DECADES, refine=(10**0.5,)),
     WideResNet(depth=10, width=1),
     steps=250,
     evaluations=5,

@@ -21,6 +21,7 @@ from benchmarks.trials.trials import Metric, Sweep, Trial
 
 TITLE = "NASNet-A mobile on ImageNet (v2 Table 3)"
 METRIC = Metric("validation accuracy", larger_is_better=True, format=".1%")
+REFERENCE = "adam"
 SCALED_DOWN = (
     "Scaled down: Imagenette, ten of the 1,000 classes, with 1,700 training, 300 validation and 500 test images of "
     "48x48 pixels instead of 224x224; a network with 76,628 parameters instead of 5.3 million; 200 updates with 32 "
@@ -86,7 +87,7 @@ SETTINGS = {
         made_up=True,
     ),
     "small": Setting(
-        Sweep(_CONTENDERS, _DECADES, refine=10**0.5, seeds=3, schedule="cosine"),
+        Sweep(_CONTENDERS, _DECADES, refine=(10**0.5,), seeds=3, schedule="cosine"),
         NASNetA(penultimate_filters=192, blocks=1, stem_filters=16, batch_norm_momentum=0.9),
         dataset="imagenette/320px-v2",
         classes=10,

@@ -31,6 +31,7 @@ from benchmarks.trials.trials import Metric, Sweep, Trial
 
 TITLE = "English to German by GNMT (v2 Table 4)"
 METRIC = Metric("validation perplexity", larger_is_better=False, format=".2f")
+REFERENCE = "adam"
 SCALED_DOWN = (
     "Scaled down: Multi30k (captions, 29,000 pairs) instead of WMT 2014; 2,000 subwords instead of 32,000; 2+2 "
     "layers of 64 units (0.6 million weights) without dropout instead of 8+8 of 1024 (277 million); 700 updates of "
@@ -90,6 +91,16 @@ class Setting:
 
 
 _RATES = tuple(10.0**power for power in range(-3, 2))
+_SMALL = Setting(
+    Sweep(("adam", "powersign", "sgd", "addsign"), _RATES, refine=(10**0.5,), seeds=3),
+    GNMT(vocabulary=2000, layers=2, units=64, dropout=0.0, initial=0.2),
+    Beam(),
+    corpus="multi30k",
+    batch_size=32,
+    longest=30,
+    steps=700,
+    evaluations=5,
+)
 SETTINGS = {
     "smoke": Setting(
         Sweep(("adam", "powersign"), (1e-2,), seeds=1),
@@ -101,17 +112,14 @@ SETTINGS = {
         steps=20,
         evaluations=2,
     ),
-    "small": Setting(
-        Sweep(("adam", "powersign", "sgd", "addsign"), _RATES, refine=10**0.5, seeds=3),
-        GNMT(vocabulary=2000, layers=2, units=64, dropout=0.0, initial=0.2),
-        Beam(),
-        corpus="multi30k",
-        batch_size=32,
-        longest=30,
-        steps=700,
-        evaluations=5,
+    "small": _SMALL,
+    "medium": replace(
+        _SMALL,
+        sweep=replace(_SMALL.sweep, contenders=("adam", "powersign")),
+        steps=10 * _SMALL.steps,
+        evaluations=20,
     ),
-    "paper": Setting(Sweep(("adam", "powersign"), (1e-4, *_RATES), refine=10**0.5), GNMT(), Beam()),
+    "paper": Setting(Sweep(("adam", "powersign"), (1e-4, *_RATES), refine=(10**0.5,)), GNMT(), Beam()),
 }
 
 

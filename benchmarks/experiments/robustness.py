@@ -13,6 +13,7 @@ __all__ = ["list_options", "run_trial"]
 
 TITLE = "PowerSign and AddSign with other constants (v2 section 5.1)"
 METRIC = Metric("validation accuracy", larger_is_better=True, format=".1%")
+REFERENCE = "powersign"  # the section compares its variants with it
 SCALED_DOWN = (
     f"The section names no task, so this uses the child network of cifar_convnet. {cifar_convnet.SCALED_DOWN}"
 )
@@ -26,4 +27,8 @@ CONTENDERS = (
     "powersign?base=2", "powersign", "powersign?base=10", *(f"powersign?beta={beta}" for beta in BETAS),
     "addsign", "addsign?alpha=2", "addsign?alpha=4", *(f"addsign?beta={beta}" for beta in BETAS),
 )  # fmt: skip
-SETTINGS = compare_others(cifar_convnet.SETTINGS, CONTENDERS, ("powersign?base=2", "addsign?beta=0.5"))
+LONGER = (
+    "adam", "powersign?base=2", "powersign", "powersign?base=10", "powersign?beta=0.5", "powersign?beta=0.99",
+    "addsign", "addsign?alpha=2", "addsign?beta=0.5", "addsign?beta=0.99",
+)  # fmt: skip
+SETTINGS = compare_others(cifar_convnet.SETTINGS, CONTENDERS, ("powersign?base=2", "addsign?beta=0.5"), LONGER)

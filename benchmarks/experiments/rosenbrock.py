@@ -20,6 +20,7 @@ from neural_optimizer_search.objectives import LANDSCAPES
 
 TITLE = "Rosenbrock function (v2 Figure 5)"
 METRIC = Metric("value", larger_is_better=False, format=".2e")
+REFERENCE = "adam"
 SCALED_DOWN = "Not scaled down; twenty starting points around the customary one instead of only that one."
 COLUMNS = {"final": ("value at the end", ".2e")}
 # The figure has no numbers; PowerSign is better than Adam, RMSProp and SGD, and close to Momentum.
@@ -69,7 +70,7 @@ def run_trial(
 ) -> dict[str, Any]:
     """Minimizes the function from one starting point; ignores `data_dir` and `strategy`."""
     started = time.perf_counter()
-    optimizer = contender.make(trial.learning_rate, setting.iterations, **dict(trial.options))
+    optimizer = contender.make(trial.learning_rate, setting.iterations, 1 + trial.seed, **dict(trial.options))
     every = setting.iterations // setting.points
     path = minimize(LANDSCAPES["rosenbrock"].value, choose_start(trial.seed), optimizer, setting.points, every)
     values = LANDSCAPES["rosenbrock"].value(tf.constant(path, tf.float32)).numpy()

@@ -1,8 +1,8 @@
 """Comparison of optimizers: the same trials for each, selection on validation data, the test data used once.
 
-Each contender is tried with one seed at every learning rate of a common grid, then at the two rates around its best
-one. The rate that is best on the validation data is trained again with fresh seeds; only these trainings are measured
-on the test data.
+Each contender is tried with one seed at every learning rate of a common grid, then at rates around its best one. The
+rate that is best on the validation data is trained again with fresh seeds; only these trainings are measured on the
+test data.
 """
 
 import math
@@ -41,12 +41,14 @@ def compare(
 
     tried = [(name, tuple(sorted(option.items()))) for name in contenders for option in list_options(name)]
     make_wave(Trial(name, rate, option, TUNING_SEED) for name, option in tried for rate in sweep.learning_rates)
-    if sweep.refine:
-        make_wave(
-            trial._replace(learning_rate=trial.learning_rate * factor)
-            for trial in [choose(records, name, metric, sweep.learning_rates) for name in contenders]
-            for factor in (1 / sweep.refine, sweep.refine)
-        )
+    tried_rates = {name: list(sweep.learning_rates) for name in contenders}
+    for factor in sweep.refine:
+        wave = []
+        for name, rates in tried_rates.items():
+            best = choose(records, name, metric, rates)
+            wave += [best._replace(learning_rate=best.learning_rate * change) for change in (1 / factor, factor)]
+            rates += [trial.learning_rate for trial in wave[-2:]]
+        make_wave(wave)
     make_wave(
         choose(records, name, metric)._replace(seed=TUNING_SEED + 1 + seed)
         for name in contenders
@@ -57,7 +59,7 @@ def compare(
 def count_trials(sweep: Sweep, contenders: Sequence[str], list_options: ListOptions) -> int:
     """The number of trials that `compare` runs."""
     tuned = sum(len(list_options(name)) for name in contenders) * len(sweep.learning_rates)
-    return tuned + len(contenders) * ((2 if sweep.refine else 0) + sweep.seeds)
+    return tuned + len(contenders) * (2 * len(sweep.refine) + sweep.seeds)
 
 
 def choose(records: Records, contender: str, metric: Metric, rates: Optional[Sequence[float]] = None) -> Trial:

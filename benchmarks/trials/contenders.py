@@ -36,9 +36,10 @@ def _make_restarts(rate, steps):
     return tf.keras.optimizers.schedules.CosineDecayRestarts(rate, -(-steps // RESTARTED))
 
 
+NOISY = "noisy_linear_cosine"
 SCHEDULES = {
     **MAKE_DECAY,
-    "noisy_linear_cosine": NoisyLinearCosineDecay,
+    NOISY: NoisyLinearCosineDecay,
     "stepwise": _make_stepwise,
     "restarts": _make_restarts,
 }
@@ -77,11 +78,21 @@ class Contender(NamedTuple):
         told = [f"{AFTER[name][0]}{value!r}" for name, value in fields.items() if value != self._field_defaults[name]]
         return "".join([f"{self.optimizer}{write_arguments(self.arguments)}@{self.schedule}", *told])
 
-    def make(self, learning_rate: float, steps: int, **arguments: Any) -> tf.keras.optimizers.Optimizer:
-        """Creates the Keras optimizer for a training of `steps` steps, with further constructor arguments."""
+    def make(
+        self, learning_rate: float, steps: int, seed: int = 0, **arguments: Any
+    ) -> tf.keras.optimizers.Optimizer:
+        """Creates the Keras optimizer for a training.
+
+        Args:
+          learning_rate: The initial rate.
+          steps: Number of weight updates of the training.
+          seed: Seed of what is random in the schedule and in the rule.
+          **arguments: Further constructor arguments.
+        """
         arguments.update(self.arguments)
         rising = Schedule(warmup=self.warmup).count_rising(steps)
-        rate = SCHEDULES[self.schedule](learning_rate, steps - rising)
+        noise = {"seed": seed} if self.schedule == NOISY else {}
+        rate = SCHEDULES[self.schedule](learning_rate, steps - rising, **noise)
         rate = WarmUp(rate, rising) if rising else rate
         if self.weight_decay is not None:
             arguments["weight_decay"] = self.weight_decay
@@ -89,6 +100,8 @@ class Contender(NamedTuple):
             return KERAS[self.optimizer](rate, **arguments)
         if self.rule.decays or any(name in arguments for name in TEXTS):
             arguments["decay_steps"] = steps
+        if self.rule.random:
+            arguments.setdefault("seed", seed)
         return optimizers.get(self.optimizer, learning_rate=rate, **arguments)
 
     @property

@@ -30,6 +30,7 @@ class Experiment(Protocol):
     Attributes:
       TITLE: Its name, and the table or figure of the paper.
       METRIC: The validation metric.
+      REFERENCE: The optimizer that speed-ups are relative to.
       SETTINGS: Scale -> `Setting`, for each of `SCALES`; "medium" may be missing.
       SCALED_DOWN: A sentence that says how scale "small" is smaller than the paper's.
       COLUMNS: Key of a result -> (heading, format), for the table.
@@ -39,6 +40,7 @@ class Experiment(Protocol):
 
     TITLE: str
     METRIC: Metric
+    REFERENCE: str
     SETTINGS: Mapping[str, Setting]
     SCALED_DOWN: str
     COLUMNS: Mapping[str, tuple[str, str]]

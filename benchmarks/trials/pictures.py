@@ -13,6 +13,7 @@ from benchmarks.trials.comparison import find_choice
 from benchmarks.trials.experiment import Experiment
 from benchmarks.trials.records import Records
 
+LEGEND_ROW = 0.17  # the height of a contender in the legend, in inches
 BANDS = 8  # more bands in one plot could not be told apart
 
 
@@ -45,7 +46,7 @@ def draw(plot: Plot, stem: pathlib.Path) -> dict[str, pathlib.Path]:
     }
     paths = {}
     for title, (word, draw_axes) in pictures.items():
-        figure, axes = make_figure(width=8.5, height=4.5)
+        figure, axes = make_figure(width=8.5, height=max(4.5, LEGEND_ROW * len(plot.styles)))
         draw_axes(axes, plot)
         if not axes.has_data():
             close_figure(figure)
@@ -59,7 +60,7 @@ def draw(plot: Plot, stem: pathlib.Path) -> dict[str, pathlib.Path]:
 
 def choose_styles(contenders: Sequence[str]) -> dict[str, dict[str, str]]:
     """Contender -> line style and colour."""
-    return {c: dict(linestyle=STYLES[i % len(STYLES)], color=f"C{i % 10}") for i, c in enumerate(contenders)}
+    return {c: dict(linestyle=STYLES[i // 10 % len(STYLES)], color=f"C{i % 10}") for i, c in enumerate(contenders)}
 
 
 def plot_curves(axes: Any, plot: Plot) -> None:

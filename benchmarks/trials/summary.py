@@ -5,21 +5,24 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
+import scipy.stats
+
 from benchmarks.trials.arguments import plain_name
 from benchmarks.trials.comparison import find_choice, merit
 from benchmarks.trials.experiment import Experiment
 from benchmarks.trials.records import Record, Records
 from benchmarks.trials.trials import Metric
 
-REFERENCE = "adam"  # the optimizer that speed-ups are relative to
+LEAST_ROWS = 10  # of a rank correlation
 Figures = Mapping[str, Mapping[str, Any]]
 
 
 def summarize(experiment: Experiment, records: Records, contenders: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Contender -> the summary of its trials, as JSON-serializable figures."""
     choices = {name: find_choice(records, name, experiment.METRIC) for name in contenders}
-    adam = find_reference(
-        experiment.METRIC, [choice.final for name, choice in choices.items() if plain_name(name) == REFERENCE]
+    reference = find_reference(
+        experiment.METRIC,
+        [choice.final for name, choice in choices.items() if plain_name(name) == experiment.REFERENCE],
     )
     return {
         name: dict(
@@ -29,21 +32,25 @@ def summarize(experiment: Experiment, records: Records, contenders: Sequence[str
             diverged_in_tuning=sum(r["diverged"] for r in tuned),
             diverged=sum(r["diverged"] for r in final),
             seeds=len(final),
-            **{key: mean_and_deviation([r.get(key) for r in final]) for key in ("best", *experiment.COLUMNS)},
+            **{key: mean_and_deviation(_list_sound(final, key)) for key in ("best", *experiment.COLUMNS)},
             median=find_median(experiment.METRIC, final, next(iter(experiment.COLUMNS))),
-            **compare_steps(experiment.METRIC, final, adam),
+            **compare_steps(experiment.METRIC, final, reference),
             seconds=round(sum(r["seconds"] for r in (*tuned, *final))),
         )
         for name, (best, tuned, final) in choices.items()
     }
 
 
-def mean_and_deviation(values: Iterable[Optional[float]]) -> Optional[list[float]]:
-    """[mean, standard deviation] of the values that are not None; None if there are none."""
-    values = [value for value in values if value is not None]
+def _list_sound(records, key):
+    """A result of the trainings that did not diverge; older records may lack it."""
+    return [r[key] for r in records if not r["diverged"] and r.get(key) is not None]
+
+
+def mean_and_deviation(values: Sequence[float]) -> Optional[list[float]]:
+    """[mean, standard deviation] of values; [mean] of only one, and None of none."""
     if not values:
         return None
-    return [statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else 0.0]
+    return [statistics.fmean(values), *([statistics.stdev(values)] if len(values) > 1 else [])]
 
 
 def find_median(metric: Metric, records: list[Record], key: str) -> Optional[float]:
@@ -55,17 +62,17 @@ def find_median(metric: Metric, records: list[Record], key: str) -> Optional[flo
 
 
 def find_reference(metric: Metric, candidates: Iterable[list[Record]]) -> list[Record]:
-    """The records of the tuned Adam with the best mean validation, of those without a diverged run; [] if none."""
+    """The trainings with the best mean validation, of the contenders without a diverged one; [] if there are none."""
     sound = [records for records in candidates if records and not any(r["diverged"] for r in records)]
     return max(sound, default=[], key=lambda records: statistics.fmean(merit(r, metric) for r in records))
 
 
-def compare_steps(metric: Metric, final: list[Record], adam: list[Record]) -> dict[str, Any]:
-    """The number of updates until the value that every run of Adam reached, and the speed-up relative to Adam."""
-    if not adam:
+def compare_steps(metric: Metric, final: list[Record], reference: list[Record]) -> dict[str, Any]:
+    """The number of updates until the value that every run of the reference reached, and the speed-up over it."""
+    if not reference:
         return dict(reached=None, steps=None, speed_up=None)
-    target = min(adam, key=lambda r: merit(r, metric))["best"]
-    steps, theirs = find_first_steps(metric, target, final), find_first_steps(metric, target, adam)
+    target = min(reference, key=lambda r: merit(r, metric))["best"]
+    steps, theirs = find_first_steps(metric, target, final), find_first_steps(metric, target, reference)
     mean = statistics.fmean(steps) if steps and None not in steps else None
     reached = sum(step is not None for step in steps)
     return dict(reached=reached, steps=mean, speed_up=mean and statistics.fmean(theirs) / mean)
@@ -92,7 +99,7 @@ def make_table(experiment: Experiment, figures: Figures) -> str:
     head += [f"paper: {columns[key][0]}" for key in paper]
     has_median = any(row["diverged"] for row in figures.values())
     head += ["median of all"] * has_median
-    head += ["steps to Adam's worst", "speed-up", "diverged"]
+    head += [f"steps to the worst of `{experiment.REFERENCE}`", "speed-up", "diverged"]
     rows = [
         # A formula may have |v|.
         [cell.replace("|", r"\|") for cell in _make_row(experiment, name, row, paper, has_median)]
@@ -101,6 +108,21 @@ def make_table(experiment: Experiment, figures: Figures) -> str:
     widths = [max(len(line[i]) for line in (head, *rows)) for i in range(len(head))]
     lines = [head, ["-" * width for width in widths], *rows]
     return "\n".join("| " + " | ".join(x.ljust(w) for x, w in zip(line, widths)) + " |" for line in lines)
+
+
+def correlate(experiment: Experiment, figures: Figures) -> Optional[tuple[str, float, int]]:
+    """How well the order of the contenders agrees with the paper's.
+
+    Returns:
+      The heading of the first column for which the paper has numbers, Spearman's rank correlation, and the number of
+      contenders; None if fewer than `LEAST_ROWS` have a number in both.
+    """
+    for key, (heading, _) in experiment.COLUMNS.items():
+        paper = {name: row[key] for name, row in experiment.PAPER.items() if key in row}
+        both = [(figures[name][key][0], number) for name, number in paper.items() if figures.get(name, {}).get(key)]
+        if len(both) >= LEAST_ROWS:
+            return heading, float(scipy.stats.spearmanr(*zip(*both)).statistic), len(both)
+    return None
 
 
 def _make_row(experiment, name, row, paper, has_median):

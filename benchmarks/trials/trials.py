@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Iterable
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 TUNING_SEED = 0
 
@@ -15,14 +15,15 @@ class Sweep:
     Args:
       contenders: The default contenders, as text for `read_contender`.
       learning_rates: The grid of learning rates.
-      refine: Factor by which the best rate is multiplied and divided to try two more rates; None for no refinement.
+      refine: Factors by which the best rate so far is divided and multiplied, one factor after another; each gives
+        two more rates to try.
       seeds: Number of trainings at the chosen rate.
       schedule: Learning-rate decay of contenders that name none.
     """
 
     contenders: tuple[str, ...]
     learning_rates: tuple[float, ...]
-    refine: Optional[float] = None
+    refine: tuple[float, ...] = ()
     seeds: int = 5
     schedule: str = "constant"
 

@@ -103,19 +103,29 @@ def _find_limit(config, functions):
 def _fit_policy(config, batches, policy, seed):
     """Fits a policy to the targets of some batches: the given policy, or a new one if it is None."""
     dimension = batches[0].steps.shape[-1]
+    # All runs of a function share its precisions: a copy for each run would take gigabytes in 30 dimensions.
+    precisions = _stack([batch.precisions for batch in batches], 2)
+    firsts = np.cumsum([0, *(len(batch.precisions) * batch.precisions.shape[1] for batch in batches)])
+    which = _stack([_number_precisions(batch) + first for batch, first in zip(batches, firsts)], 0)
     seen = _stack([observe_all(batch.trajectories, config.history) for batch in batches], 1)
     steps = _stack([batch.steps for batch in batches], 1)
-    precisions = _stack([np.broadcast_to(b.precisions[:, None], [*b.steps.shape, dimension]) for b in batches], 2)
     finite = np.isfinite(steps).all(axis=-1)
     if not finite.any():
         raise FloatingPointError("No function has a target to fit the policy to. Give it more functions.")
-    seen, steps, precisions = seen[finite], steps[finite], precisions[finite]
+    seen, steps, which = seen[finite], steps[finite], which[finite]
     if policy is None:
         kind = dict(compressed=config.compressed, output_bias=config.output_bias)
         policy = new_policy(seen, dimension, seed, config.history, **kind)
     # Only the ratios of the precisions matter; with a mean of 1, one learning rate suits all families.
-    precisions /= np.einsum("nii->n", precisions).mean() / dimension
-    return fit(policy, seen, steps, precisions, config.updates, int(np.random.default_rng(seed).integers(2**31)))
+    precisions = precisions / (np.einsum("nii->n", precisions)[which].mean() / dimension)
+    random = int(np.random.default_rng(seed).integers(2**31))
+    return fit(policy, seen, steps, precisions, which, config.updates, random)
+
+
+def _number_precisions(batch):
+    """The place of each step's precision among those of a batch: `[F, S, T]`."""
+    functions, runs, steps, _ = batch.steps.shape
+    return np.broadcast_to(np.arange(functions * steps).reshape(functions, 1, steps), [functions, runs, steps])
 
 
 def _stack(arrays, kept):

@@ -143,6 +143,7 @@ def fit(
     seen: np.ndarray,
     steps: np.ndarray,
     precisions: np.ndarray,
+    which: np.ndarray,
     updates: int,
     seed: int,
     learning_rate: float = 3e-3,
@@ -154,7 +155,8 @@ def fit(
       policy: The initial `StepPolicy`.
       seen: Observations, float `[N, H + H d]`.
       steps: Float `[N, d]`, the means of the target's actions.
-      precisions: Float `[N, d, d]`, the inverse covariances of the target.
+      precisions: Float `[M, d, d]`, the inverse covariances of the targets.
+      which: Int `[N]`, the place of each step's inverse covariance among them.
       updates: Number of updates of the weights; the learning rate falls to 0 along a cosine.
       seed: Seed of the random minibatches, an int.
 
@@ -172,12 +174,14 @@ def fit(
     rate = tf.keras.optimizers.schedules.CosineDecay(learning_rate, updates)
     # With few steps per execution, most of the time is Keras's overhead.
     model.compile(tf.keras.optimizers.Adam(rate), mahalanobis, steps_per_execution=min(50, updates))
-    inputs = tf.constant(policy.compress(seen), tf.float32)
-    targets = tf.constant(np.concatenate([steps, precisions.reshape(len(steps), -1)], axis=-1), tf.float32)
+    inputs, steps = (tf.constant(array, tf.float32) for array in (policy.compress(seen), steps))
+    precisions = tf.constant(precisions.reshape(len(precisions), -1), tf.float32)
+    which = tf.constant(which)
 
     def batch(step):
         chosen = tf.random.stateless_uniform([batch_size], (seed, step), maxval=len(seen), dtype=tf.int64)
-        return tf.gather(inputs, chosen), tf.gather(targets, chosen)
+        target = tf.gather(steps, chosen), tf.gather(precisions, tf.gather(which, chosen))
+        return tf.gather(inputs, chosen), tf.concat(target, axis=-1)
 
     model.fit(tf.data.Dataset.range(updates).map(batch), shuffle=False, verbose=0)
     return StepPolicy(policy.scale, *(weight.astype(np.float64) for weight in model.get_weights()))

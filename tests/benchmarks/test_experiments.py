@@ -31,6 +31,7 @@ def test_it_has_all_that_an_experiment_has(experiment):
     assert isinstance(experiment.METRIC, Metric)
     assert experiment.TITLE and "\n" not in experiment.TITLE
     assert experiment.SCALED_DOWN.endswith(".")
+    assert experiment.REFERENCE in {text.partition("@")[0] for text in experiment.SETTINGS["small"].sweep.contenders}
 
 
 def test_it_has_a_frozen_setting_with_a_sweep_at_each_scale(experiment):
@@ -42,7 +43,7 @@ def test_it_has_a_frozen_setting_with_a_sweep_at_each_scale(experiment):
             setting.sweep = None
 
 
-@pytest.mark.parametrize("name", ["cifar_wrn", "lm"])
+@pytest.mark.parametrize("name", [one for one in EXPERIMENTS if "medium" in load_experiment(one).SETTINGS])
 def test_medium_is_small_with_ten_times_the_updates(name):
     settings = load_experiment(name).SETTINGS
     small, medium = settings["small"], settings["medium"]

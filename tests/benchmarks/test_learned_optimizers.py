@@ -1,6 +1,8 @@
+import collections
 import csv
 import dataclasses
 import json
+import subprocess
 import threading
 import time
 
@@ -8,7 +10,7 @@ import marks
 import numpy as np
 import pytest
 
-from benchmarks.studies import learned_optimizers
+from benchmarks.studies import StudyFailed, learned_optimizers
 from benchmarks.studies.learned_optimizers import comparison as comparing
 from benchmarks.studies.learned_optimizers import digits, learning, pictures, tables
 from benchmarks.studies.learned_optimizers.margins import has_diverged, margins, share_ahead
@@ -80,7 +82,7 @@ def test_the_deviation_over_seeds_has_n_minus_1_and_one_seed_has_none(comparison
             line for line in tables.make_comparison_table("", figures).splitlines() if comparing.LEARNED in line
         ]
         cells.append(row.split(" | ")[5])
-    assert cells == ["0.6000 ± 0.1414", "0.5000"]
+    assert cells == ["0.6 ± 0.14", "0.5"]
 
 
 def test_the_table_has_a_row_each(comparison):
@@ -107,6 +109,34 @@ def test_curves_come_back(comparison, tmp_path):
         expected = cap(comparison.values[name]).mean(axis=-2)
         np.testing.assert_allclose(values, np.broadcast_to(expected, values.shape), rtol=1e-5)
         assert values.shape == (2, 101)
+
+
+def test_curves_of_other_families_and_presets_are_kept(comparison, tmp_path):
+    path, other = tmp_path / "curves.csv", dataclasses.replace(comparison, name="robust")
+    for one in (comparison, other, dataclasses.replace(comparison, preset="paper"), other):
+        tables.write_comparisons(path, [one])
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    places = [("logistic", "steady"), ("logistic", "paper"), ("robust", "steady")]
+    assert collections.Counter((row["family"], row["preset"]) for row in rows) == dict.fromkeys(places, 6 * 2 * 101)
+
+
+def test_there_is_no_picture_of_rules_without_the_usual_preset(tmp_path):
+    pictures.draw_rules({}, comparing.LEARNED, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_that_failed_is_left_out_and_named(monkeypatch, tmp_path, capsys):
+    def learn_policy(job, out, running):
+        if job.seed == 1 or job.family == "robust":
+            raise subprocess.CalledProcessError(1, "nos-learn")
+        return out / f"{job.name}.npz"
+
+    monkeypatch.setattr(learning, "learn_policy", learn_policy)
+    jobs = [learning.Job("logistic", "paper", seed) for seed in range(3)]
+    assert list(learning.learn_all(jobs, tmp_path, workers=2)) == [jobs[0], jobs[2]]
+    assert "left out, because its training failed" in capsys.readouterr().out
+    with pytest.raises(StudyFailed, match="all trainings failed of robust steady; the reasons"):
+        learning.learn_all([*jobs, learning.Job("robust", "steady", 0)], tmp_path, workers=2)
 
 
 def test_rules_and_learned_optimizers_are_on_the_same_axes(comparison, monkeypatch, tmp_path):
@@ -223,7 +253,7 @@ def test_presets_are_reported_side_by_side(small, tmp_path, capsys):
     ours = [rows[comparing.LEARNED]["values"] for rows in figures.values()]
     assert ours[0] != ours[1]
     said = capsys.readouterr().out
-    assert all(f"| {preset} | {one[1][0]:.4f} ± 0.0000 |" in said for preset, one in zip(config.presets, ours))
+    assert all(f"| {preset} | {one[1][0]:.4g} ± 0 |" in said for preset, one in zip(config.presets, ours))
     rows = list(csv.DictReader((tmp_path / "learned_optimizers.csv").read_text().splitlines()))
     assert {row["preset"] for row in rows} == {"steady", "paper"}
     assert (tmp_path / "learned_optimizers-logistic-preset_paper.png").exists()

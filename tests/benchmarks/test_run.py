@@ -76,8 +76,8 @@ def test_what_a_name_says_is_not_tuned_and_the_rest_is(tmp_path, capsys, monkeyp
         (["nmt", "--languages", "en"], "argument --languages: must be two different suffixes. Received: en"),
         (["nmt", "--languages", "en", "a/b"], "argument --languages: must be the suffix of a file.* Received: 'a/b'"),
         (
-            ["nmt", "--scale", "medium"],
-            "argument --scale: .*smoke, small, paper for nmt. Received: medium",
+            ["imagenet", "--scale", "medium"],
+            "argument --scale: .*smoke, small, paper for imagenet. Received: medium",
         ),
         (["lm", "--scale", "small"], "argument --data_dir: must be a directory with wikitext2"),
     ],

@@ -13,13 +13,20 @@ from benchmarks.trials.arguments import plain_name
 from benchmarks.trials.comparison import choose, compare, count_trials, find_choice
 from benchmarks.trials.contenders import SCHEDULES, Contender, read_contender
 from benchmarks.trials.records import OtherSetting, Records
-from benchmarks.trials.summary import compare_steps, find_median, make_table, summarize
+from benchmarks.trials.summary import (
+    compare_steps,
+    correlate,
+    find_median,
+    make_table,
+    mean_and_deviation,
+    summarize,
+)
 from benchmarks.trials.trials import Metric, Sweep, Trial
 from neural_optimizer_search.files import Damaged
 
 ACCURACY = Metric("accuracy", larger_is_better=True)
 LOSS = Metric("loss", larger_is_better=False)
-SWEEP = Sweep(("adam@constant", "g@constant"), (1e-3, 1e-2, 1e-1), refine=10**0.5, seeds=2)
+SWEEP = Sweep(("adam@constant", "g@constant"), (1e-3, 1e-2, 1e-1), refine=(10**0.5,), seeds=2)
 BEST_RATE = {"adam@constant": 1e-2 * 10**0.5, "g@constant": 1e-1}
 
 
@@ -66,6 +73,42 @@ def test_every_contender_has_the_same_trials_and_the_best_is_trained_with_fresh_
         assert [trial.seed for trial in tested] == [1, 2]
         assert [trial.learning_rate for trial in tested] == pytest.approx([BEST_RATE[name]] * 2)
     assert choose(records, "adam@constant", ACCURACY).learning_rate == pytest.approx(BEST_RATE["adam@constant"])
+
+
+def test_a_second_factor_refines_the_best_rate_so_far(tmp_path):
+    twice = dataclasses.replace(SWEEP, refine=(10**0.5, 10**0.25))
+    _, made = compared(tmp_path / "records.jsonl", twice)
+    assert len(made) == count_trials(twice, SWEEP.contenders, list_no_options) == 2 * (3 + 4 + 2)
+    first = [trial.learning_rate for trial in made if trial.contender == "g@constant" and not trial.tests]
+    best = BEST_RATE["g@constant"]
+    assert first[3:] == pytest.approx([best * 10**power for power in (-0.5, 0.5, -0.25, 0.25)])
+    assert compared(tmp_path / "records.jsonl", twice)[1] == []
+
+
+def test_what_is_random_differs_from_training_to_training():
+    noisy = read_contender("sgd@noisy_linear_cosine")
+    rates = [float(noisy.make(1.0, 100, seed)._learning_rate(10)) for seed in (1, 1, 2)]
+    assert rates[0] == rates[1] != rates[2]
+    assert read_contender("drop(g, 0.3)").make(0.1, 10, 5).get_config()["seed"] == 5
+    assert read_contender("drop(g, 0.3)?seed=7").make(0.1, 10, 5).get_config()["seed"] == 7
+
+
+def test_one_training_has_no_deviation_and_one_that_diverged_does_not_count():
+    assert mean_and_deviation([0.5]) == [0.5] and mean_and_deviation([]) is None
+    assert mean_and_deviation([0.5, 0.7]) == [pytest.approx(0.6), pytest.approx(0.1 * 2**0.5)]
+
+
+def test_the_order_is_compared_with_the_papers(monkeypatch):
+    figures = {f"{i}@constant": {"test": [1.0 - i]} for i in range(10)}
+    assert correlate(Experiment, figures) is None
+    monkeypatch.setattr(Experiment, "PAPER", {name: {"test": float(name[0])} for name in figures})
+    assert correlate(Experiment, figures) == ("test", pytest.approx(-1.0), 10)
+    assert correlate(Experiment, {**figures, "0@constant": {"test": None}}) is None
+
+
+def test_styles_differ():
+    styles = pictures.choose_styles([str(i) for i in range(40)])
+    assert len({tuple(style.values()) for style in styles.values()}) == 40
 
 
 def test_options_are_tuned_too(tmp_path):
@@ -144,7 +187,7 @@ def test_what_diverged_is_never_chosen(tmp_path):
 
 
 class Experiment:
-    TITLE, PICTURES = "Made up", pictures.TEST_CURVES
+    TITLE, PICTURES, REFERENCE = "Made up", pictures.TEST_CURVES, "adam"
     METRIC, COLUMNS, PAPER = ACCURACY, {"test": ("test", ".2f")}, {"g@constant": {"test": 0.5}}
 
 
@@ -178,6 +221,7 @@ def test_the_table_has_medians_where_a_training_diverged(tmp_path):
     table = make_table(Experiment, summarize(Experiment, records, SWEEP.contenders))
     head, _, *rows = [[cell.strip() for cell in line.split("|")] for line in table.splitlines()]
     (row,) = [row for row in rows if row[1] == "`g@constant`"]
+    assert row[head.index("test")] == "0.98 ± 0.01"  # without what diverged
     # 0.99 and 0.98 and what diverged.
     assert row[head.index("median of all")] == "0.98" and row[head.index("diverged")] == "0 of 5, 1 of 3"
 

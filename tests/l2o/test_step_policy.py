@@ -65,7 +65,9 @@ def test_what_is_plain_is_not_compressed():
 def test_only_a_bias_of_the_output_finds_a_step_where_nothing_is_seen():
     seen, steps = np.zeros([4, 6]), np.tile([0.5, -1.0], [4, 1])
     found = [
-        fit(make_policy(output_bias=bias), seen, steps, np.tile(np.eye(2), [4, 1, 1]), updates=1500, seed=0)(seen[0])
+        fit(make_policy(output_bias=bias), seen, steps, np.eye(2)[None], np.zeros(4, int), updates=1500, seed=0)(
+            seen[0]
+        )
         for bias in (False, True)
     ]
     np.testing.assert_array_equal(found[0], [0.0, 0.0])
@@ -84,7 +86,9 @@ def test_fit_finds_a_linear_policy():
     seen = rng.normal(size=(2000, 6))
     steps = seen @ rng.normal(size=(6, 2)) * 0.3
     precisions = np.broadcast_to(np.eye(2), [2000, 2, 2])
-    policy = fit(new_policy(seen, 2, seed=0, history=2), seen, steps, precisions, updates=1500, seed=0)
+    policy = fit(
+        new_policy(seen, 2, seed=0, history=2), seen, steps, precisions, np.arange(len(steps)), updates=1500, seed=0
+    )
     other = rng.normal(size=(500, 6))
     away = policy(seen) - steps
     assert np.sqrt(np.mean(away**2)) < 0.05 * steps.std()
@@ -97,5 +101,13 @@ def test_the_distance_is_mahalanobis():
     steps = np.array([[0.0, 0.0], [1.0, 2.0]])
     precisions = np.array([[[2.0, 1.0], [1.0, 2.0]], [[1.0, 0.0], [0.0, 3.0]]])
     expected = np.linalg.solve(precisions.sum(axis=0), precisions[1] @ steps[1])
-    policy = fit(new_policy(np.ones([2, 6]), 2, seed=0, history=2), seen, steps, precisions, updates=1000, seed=0)
+    policy = fit(
+        new_policy(np.ones([2, 6]), 2, seed=0, history=2),
+        seen,
+        steps,
+        precisions,
+        np.arange(len(steps)),
+        updates=1000,
+        seed=0,
+    )
     np.testing.assert_allclose(policy(seen[0]), expected, atol=5e-3)

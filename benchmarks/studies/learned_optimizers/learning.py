@@ -65,10 +65,10 @@ def learn_policy(job: Job, out: pathlib.Path, running: list[subprocess.Popen]) -
 
 
 def learn_all(jobs: Sequence[Job], out: pathlib.Path, workers: int) -> dict[Job, pathlib.Path]:
-    """Runs all trainings; returns `Job` -> the policy's file.
+    """Runs all trainings; returns `Job` -> the policy's file, without those that failed, which it names.
 
     Raises:
-      StudyFailed: If a training fails.
+      StudyFailed: If all trainings of a family with a preset failed.
     """
     out.mkdir(parents=True, exist_ok=True)
     running: list[subprocess.Popen] = []
@@ -82,12 +82,16 @@ def learn_all(jobs: Sequence[Job], out: pathlib.Path, workers: int) -> dict[Job,
             for process in running:
                 process.terminate()
             raise
-    try:
-        return {job: future.result() for future, job in futures.items()}
-    except subprocess.CalledProcessError as error:
-        raise StudyFailed(
-            f"a training failed; the reason is in {out}/*.log, and the other trainings are kept: {error}"
-        ) from None
+    found = {job: future.result() for future, job in futures.items() if not future.exception()}
+    failed = {job: future.exception() for future, job in futures.items() if future.exception()}
+    for job, error in failed.items():
+        if not isinstance(error, subprocess.CalledProcessError):
+            raise error
+        print(f"left out, because its training failed; the reason is in {out / job.name}.log: {job.name}")
+    if lost := {job[:2] for job in failed} - {job[:2] for job in found}:
+        names = ", ".join(" ".join(one) for one in sorted(lost))
+        raise StudyFailed(f"all trainings failed of {names}; the reasons are in {out}/*.log, the others are kept")
+    return found
 
 
 def tune_baselines(

@@ -48,9 +48,11 @@ def draw_rules(curves: Mapping[str, Mapping[str, np.ndarray]], learned: str, dir
       curves: Family -> optimizer -> mean values `[seeds, T + 1]`. A family with other data than in training, whose
         name has a comma, is left out.
       learned: Name of the learned optimizer.
-      directory: Where the picture goes.
+      directory: Where the picture goes; there is none without families.
     """
     families = {name: values for name, values in curves.items() if "," not in name}
+    if not families:
+        return
     figure, axes = make_figure(1, len(families), width=4.5 * len(families), height=4.2)
     for axis, (family, values) in zip(np.ravel(axes), families.items()):
         names = [name for name in (learned, *RULES) if name in values]
@@ -123,12 +125,15 @@ def _frame(lowest, first):
 
 
 def _plot_margins(axis, comparison, names, styles, title):
-    for name, margin in comparison.margins([name for name in names if name != names[0]]).items():
+    found = comparison.margins([name for name in names if name != names[0]])
+    for name, margin in found.items():
         steps, mean = np.arange(margin.shape[1]), margin.mean(axis=0)
         axis.plot(steps, mean, label=name, **styles[name])
         axis.fill_between(steps, margin.min(axis=0), margin.max(axis=0), alpha=0.2, color=styles[name]["color"])
-    # Those that diverge leave the picture, as they do in the paper's.
-    axis.set(title=f"{comparison.title}: mean margin of victory, {title}", xlabel="iteration", ylim=(-0.2, 0.1))
+    # Those that diverge leave the picture, as they do in the paper's, whose limits are -0.2 and 0.1.
+    best = max(1e-6, *(float(margin.mean(axis=0).max()) for margin in found.values()))
+    axis.set(title=f"{comparison.title}: mean margin of victory, {title}", xlabel="iteration")
+    axis.set(ylim=(-2 * best, 1.1 * best))
 
 
 def _plot_values(axis, comparison, number, learned, styles):

@@ -15,7 +15,10 @@ from benchmarks.studies.learned_optimizers.comparison import (
     USUAL,
     Comparison,
 )
+from neural_optimizer_search.files import write_whole
 from neural_optimizer_search.l2o.trajectories import cap
+
+FIELDS = ("family", "preset", "optimizer", "seed", "iteration", "value", "margin_fixed_steps", "margin_all")
 
 
 def make_comparison_table(title: str, figures: Mapping[str, Mapping[str, Any]]) -> str:
@@ -25,11 +28,11 @@ def make_comparison_table(title: str, figures: Mapping[str, Mapping[str, Any]]) 
     lines.append(["---"] * len(lines[0]))
     for name, row in figures.items():
         setting = ", ".join(f"{key} {value:.3g}" for key, value in row["setting"].items() if value is not None)
-        values = _write_values(row) if name == LEARNED else [f"{mean:.4f}" for mean, _ in row["values"].values()]
+        values = _write_values(row) if name == LEARNED else [f"{mean:.4g}" for mean, _ in row["values"].values()]
         ahead = ["", ""]
         if name != LEARNED:
             lead, low, high = row["lead"]
-            ahead = [_write_shares(row), f"{lead:.4f} ({low:.4f} to {high:.4f})"]
+            ahead = [_write_shares(row), f"{lead:.3g} ({low:.3g} to {high:.3g})"]
         lines.append([name, setting, *values, f"{row['evaluations']:.1f}", str(row["diverged"]), *ahead])
     return _make_table(title, lines)
 
@@ -47,7 +50,7 @@ def make_preset_table(title: str, figures: Mapping[str, Mapping[str, Mapping[str
 
 def _write_values(row):
     return [
-        f"{mean:.4f}" if deviation is None else f"{mean:.4f} ± {deviation:.4f}"
+        f"{mean:.4g}" if deviation is None else f"{mean:.4g} ± {deviation:.2g}"
         for mean, deviation in row["values"].values()
     ]
 
@@ -67,10 +70,9 @@ def read_curves(path: pathlib.Path) -> dict[str, dict[str, np.ndarray]]:
       path: What `write_comparisons` wrote. Only the usual preset of `nos-learn` is read.
     """
     found: dict[str, dict[str, list[float]]] = {}
-    with open(path, newline="") as file:
-        for row in csv.DictReader(file):
-            if row.get("preset", USUAL) == USUAL:
-                found.setdefault(row["family"], {}).setdefault(row["optimizer"], []).append(float(row["value"]))
+    for row in _read_rows(path):
+        if row["preset"] == USUAL:
+            found.setdefault(row["family"], {}).setdefault(row["optimizer"], []).append(float(row["value"]))
     return {
         family: {name: np.reshape(values, [-1, ITERATIONS + 1]) for name, values in by_optimizer.items()}
         for family, by_optimizer in found.items()
@@ -78,19 +80,35 @@ def read_curves(path: pathlib.Path) -> dict[str, dict[str, np.ndarray]]:
 
 
 def write_comparisons(path: pathlib.Path, comparisons: Sequence[Comparison]) -> None:
-    """Writes the mean value and mean margin of each optimizer at each iteration as CSV."""
-    with open(path, "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(
-            ["family", "preset", "optimizer", "seed", "iteration", "value", "margin_fixed_steps", "margin_all"]
-        )
-        for comparison in comparisons:
-            place = comparison.name, comparison.preset
-            names = [name for name in comparison.values if name != LEARNED]
-            fixed, every = comparison.margins(FIXED), comparison.margins(names)
-            for name in comparison.values:
-                for seed in range(len(comparison.values[LEARNED])):
-                    values = comparison.values[name][seed] if name == LEARNED else comparison.values[name]
-                    for t, value in enumerate(cap(values).mean(axis=0)):
-                        among = [f"{m[name][seed, t]:.6g}" if name in m else "" for m in (fixed, every)]
-                        writer.writerow([*place, name, seed, t, f"{value:.6g}", *among])
+    """Writes the mean value and mean margin of each optimizer at each iteration as CSV.
+
+    Rows of other families and presets, which the file may have from earlier commands, are kept.
+    """
+    new = {(comparison.name, comparison.preset) for comparison in comparisons}
+    kept = [row for row in _read_rows(path) if (row["family"], row["preset"]) not in new] if path.exists() else []
+    rows = [*kept, *(row for comparison in comparisons for row in _list_rows(comparison))]
+
+    def write(unfinished):
+        with open(unfinished, "w", newline="") as file:
+            writer = csv.DictWriter(file, FIELDS)
+            writer.writeheader()
+            writer.writerows(rows)
+
+    write_whole(path, write)
+
+
+def _read_rows(path):
+    with open(path, newline="") as file:
+        return [{"preset": USUAL, **row} for row in csv.DictReader(file)]  # older files lack the preset
+
+
+def _list_rows(comparison):
+    place = comparison.name, comparison.preset
+    fixed = comparison.margins(FIXED)
+    every = comparison.margins([name for name in comparison.values if name != LEARNED])
+    for name in comparison.values:
+        for seed in range(len(comparison.values[LEARNED])):
+            values = comparison.values[name][seed] if name == LEARNED else comparison.values[name]
+            for t, value in enumerate(cap(values).mean(axis=0)):
+                among = [f"{m[name][seed, t]:.6g}" if name in m else "" for m in (fixed, every)]
+                yield dict(zip(FIELDS, [*place, name, seed, t, f"{value:.6g}", *among]))

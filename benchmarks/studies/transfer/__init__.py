@@ -167,7 +167,7 @@ def _tune(name, setting, config):
 def _try(name, setting, contender, rate, tuned, config):
     """Trains with the rule on an experiment; returns its results and those of the tuned optimizers."""
     metric, mine = load_experiment(name).METRIC, str(contender)
-    fixed = dataclasses.replace(setting.sweep, learning_rates=(rate,), refine=None, seeds=config.seeds)
+    fixed = dataclasses.replace(setting.sweep, learning_rates=(rate,), refine=(), seeds=config.seeds)
     records = _train(name, setting, fixed, {mine: contender}, config)
     rule = find_choice(records, mine, metric)
     best = {one: find_choice(records, text, metric) for one, text in tuned.items()}
