@@ -239,6 +239,12 @@ def test_a_worker_with_other_data_refuses(mine):
         task.child(task.protocols["default"])
 
 
+def test_data_that_are_compared_with_nothing_are_not_read(mine, monkeypatch):
+    monkeypatch.setattr("neural_optimizer_search.tasks.named_task.hash_data", lambda child: pytest.fail("it is read"))
+    task = NamedTask(mine.task)
+    assert task.child(task.protocols["default"])
+
+
 def test_a_worker_with_another_model_refuses(mine):
     task = NamedTask(mine.task, untrained_loss=1e3)
     with pytest.raises(
