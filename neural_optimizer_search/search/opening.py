@@ -31,6 +31,7 @@ from neural_optimizer_search.search.named_rules import find_starts
 from neural_optimizer_search.search.recipes import ALWAYS, RECIPES
 from neural_optimizer_search.search.registry import (
     UnknownAlgorithm,
+    algorithm_names,
     default_algorithm,
     find_algorithm,
     find_usable_algorithm,
@@ -207,9 +208,10 @@ def find_start(p: Parser, config: SearchConfig) -> list[Start]:
 
 def _explain_absence(name):
     try:
-        return f"{name} needs TF-Agents: {find_algorithm(name).missing}"
-    except UnknownAlgorithm:  # a checkout that is not installed has no entry points
-        return f"{name} is not among the installed algorithms"
+        return f"{name} needs {find_algorithm(name).missing}"
+    except UnknownAlgorithm as error:
+        # A checkout that is not installed has no entry points.
+        return str(error) if name in algorithm_names() else f"{name} is not among the installed algorithms"
 
 
 def _make_directory(config):

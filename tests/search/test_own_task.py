@@ -230,6 +230,19 @@ def test_a_promotion_looks_at_its_task_too(mine, capfd):
     assert told.endswith("Undo that, or give another --out.")
 
 
+# -- Without Optuna --------------------------------------------------------------------------------
+
+
+def test_without_optuna_another_algorithm_runs_and_it_is_said_why(mine, monkeypatch, capfd):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    flags = [*TINY, "--start", "none", "--budget", "2", "--task", mine.task, "--out", "run"]
+    told = refused(capfd, command.main, *flags)
+    assert told == "nos-search: needs optuna: pip install 'neural-optimizer-search[search]'"
+    assert command.main([*flags, "--constants", "0"]) == 0
+    first = capfd.readouterr().out.splitlines()[0]
+    assert first == "Local search, because settings needs Optuna: pip install 'neural-optimizer-search[search]'"
+
+
 # -- The data --------------------------------------------------------------------------------------
 
 
