@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from neural_optimizer_search import flags
-from neural_optimizer_search.command_line import Parser, quote
+from neural_optimizer_search.command_line import Parser
 from neural_optimizer_search.dsl.composed import COMPOSED
 from neural_optimizer_search.file_lock import InUse, Moved
 from neural_optimizer_search.files import Damaged
@@ -18,11 +18,12 @@ from neural_optimizer_search.records.run_directory import (
     CONTROLLER,
     LEADERBOARD,
     LEDGER,
+    OF_SEARCH,
     TENSORBOARD,
     TRACEBACKS,
-    find_other_file,
-    find_owner,
+    explain_no_resume,
     make_directory,
+    require_free,
     require_own_files,
 )
 from neural_optimizer_search.search.config import SearchConfig, choose_defaults
@@ -99,20 +100,13 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
     out = given.get("out", Path("runs"))
     try:
         out = given.get("out") or _make_directory(config)
-        owner = find_owner(out)
-        if owner == "a search":
-            p.error(f"argument --out: {out} holds a run. Use --resume {quote(out)}, or another directory.")
-        if owner:
-            p.error(f"argument --out: {out} holds {owner}. Give another directory.")
-        other = find_other_file(out, (LEADERBOARD, TRACEBACKS, CONTROLLER, TENSORBOARD))
-        if other:
-            p.error(f"argument --out: {out} has {other}, which the run would write over. Give another directory.")
+        require_free(p, out, "the run", (LEADERBOARD, TRACEBACKS, CONTROLLER, TENSORBOARD), resumes=OF_SEARCH)
         out.mkdir(parents=True, exist_ok=True)
         require_own_files(out)
         try:
             ledger = Ledger(out / LEDGER, record(config), kind=SEARCH, start=start)
         except (FileExistsError, InUse):  # another process was faster
-            p.error(f"argument --out: {out} holds a run. Use --resume {quote(out)}, or another directory.")
+            p.error(f"argument --out: {out} holds a search that has just begun. Give another directory.")
     except (OSError, Damaged, sqlite3.Error) as error:
         p.error(f"argument --out: cannot write to {out}: {error}")
     return OpenSearch(config, out, ledger)
@@ -123,19 +117,12 @@ def open_old(p: Parser, given: Mapping[str, Any]) -> OpenSearch:
     out = given["resume"]
     if "out" in given:
         p.error("argument --out: not allowed with --resume: a resumed run stays in its directory.")
-    try:
+    with explain_no_resume(p, out, "a run"):
         require_own_files(out)
-        ledger = Ledger(out / LEDGER, kind=SEARCH)
-    except InUse as error:
-        p.error(f"argument --resume: {error} Wait for it, or stop it.")
-    except NotThisRun:
-        p.error(f"argument --resume: {out} was not written by nos-search.")
-    except FileNotFoundError as error:
-        p.error(f"argument --resume: {out} is not a run: {error}")
-    except (OSError, sqlite3.OperationalError) as error:
-        p.error(f"argument --resume: {out} cannot be opened now: {error}. Fix that, and try again.")
-    except (ValueError, sqlite3.Error) as error:
-        p.error(f"argument --resume: {out} is not a run: {error}")
+        try:
+            ledger = Ledger(out / LEDGER, kind=SEARCH)
+        except NotThisRun:
+            p.error(f"argument --resume: {out} was not written by nos-search.")
     try:
         ledger.check_pages()  # before anything is written to it
         config = _read_config(p, given, out, ledger)

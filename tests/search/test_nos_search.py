@@ -176,7 +176,7 @@ def test_a_run_is_not_overwritten(run, capfd):
     with pytest.raises(SystemExit) as stopped:
         command.main(["--out", str(run)])
     assert stopped.value.code == 2
-    assert f"holds a run. Use --resume {run}, or another directory." in capfd.readouterr().err
+    assert f"holds a search. Use --resume {run}, or another directory." in capfd.readouterr().err
     assert found(run) == before
 
 
