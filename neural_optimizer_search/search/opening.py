@@ -157,25 +157,15 @@ def _read_config(p, given, out, ledger):
     if "fresh_seeds" in given:
         _check_fresh_seeds(p, config.fresh_seeds, out, ledger)
     check(config, p, "Go on where its module is." if ":" in " ".join(config.task) else "")
-    _note_batch_size(p, recorded.get("batch_size"), config, out, ledger)
+    if config.batch_size != recorded.get("batch_size"):
+        # Proposals that may be partly measured are proposed again, at the earlier size.
+        ledger.change_batch_size(recorded.get("batch_size"), config.batches_ahead)
     return config
-
-
-def _note_batch_size(p, before, config, out, ledger):
-    """Keeps the earlier size of proposals that may be partly measured, because they are proposed again."""
-    try:
-        if config.batch_size != before:
-            ledger.change_batch_size(before, config.batches_ahead)
-    except Damaged as error:
-        p.error(f"argument --resume: {out} is damaged: {error}")
 
 
 def _check_fresh_seeds(p, count, out, ledger):
     """Refuses fewer fresh seeds: earlier measurements are kept, so some rules would have more seeds than others."""
-    try:
-        measured = max((len(e.seeds) for e in ledger.fresh_evaluations().values()), default=0)
-    except Damaged as error:
-        p.error(f"argument --resume: {out} is damaged: {error}")
+    measured = max((len(e.seeds) for e in ledger.fresh_evaluations().values()), default=0)
     if count < measured:
         p.error(
             f"argument --fresh_seeds: must be at least {measured}, with which {out} was measured. Received: {count}."
