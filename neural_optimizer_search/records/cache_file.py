@@ -13,15 +13,14 @@ neither moved nor written to.
 """
 
 import contextlib
-import fcntl
 import os
 import re
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from neural_optimizer_search.file_lock import hold_directory
 from neural_optimizer_search.files import Damaged, require_own, write_whole
 from neural_optimizer_search.records.sqlite_files import (
     JOURNALS,
@@ -126,7 +125,7 @@ class CacheFile:
 
     def _open(self, condemn):
         self._real.parent.mkdir(parents=True, exist_ok=True)
-        with _hold(self._real.parent):
+        with hold_directory(self._real.parent, BUSY_SECONDS):
             try:
                 condemn()
                 if not is_there(self._path):
@@ -203,22 +202,3 @@ class CacheFile:
 
     def _aside(self, number, suffix):
         return self._real.with_name(f"{self._real.name}.damaged-{number}{suffix}")
-
-
-@contextlib.contextmanager
-def _hold(directory: Path) -> Iterator[None]:
-    """Lets one process at a time create, move or open a cache in a directory; leaves no lock file."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        end = time.monotonic() + BUSY_SECONDS
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    raise TimeoutError(f"{directory} has been locked for {BUSY_SECONDS} seconds") from None
-                time.sleep(0.02)
-        yield
-    finally:
-        os.close(descriptor)
