@@ -5,6 +5,7 @@ Values that no search writes raise `Damaged`: a ledger may come from a stranger,
 
 import json
 import math
+import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
@@ -121,6 +122,19 @@ def to_row(evaluation: Evaluation, columns: Sequence[str] = COLUMNS) -> dict[str
     row["parts"] = [part._asdict() for part in evaluation.parts]
     row.update({field: json.dumps(row[field]) for field in _JSON_FIELDS})
     return {column: row[column] for column in columns}
+
+
+def insert_row(db: sqlite3.Connection, table: str, row: Mapping[str, Any], on_conflict: str = "ABORT") -> None:
+    """Inserts a row into a table of SQLite.
+
+    Args:
+      db: The connection.
+      table: The table's name.
+      row: The values by column.
+      on_conflict: What to do if the row's key exists: "ABORT", with an error, "REPLACE" or "IGNORE".
+    """
+    columns, places = ", ".join(row), ", ".join("?" * len(row))
+    db.execute(f"INSERT OR {on_conflict} INTO {table} ({columns}) VALUES ({places})", list(row.values()))
 
 
 def from_row(row: Mapping[str, Any]) -> Evaluation:
