@@ -145,8 +145,16 @@ def test_a_rule_that_no_run_can_hold(tmp_path):
     iterations = [["g", "m", "identity", "identity", "add"]]
     iterations += [[k, "g", "identity", "identity", "mul"] for k in range(70)]
     (tmp_path / "large.json").write_text(json.dumps({"iterations": iterations}))
-    with pytest.raises(ValueError, match=r"must be rules that a run can hold: .* or 64 iterations"):
+    with pytest.raises(ValueError, match=r"must be rules that a run can hold: .* more than 64 iterations"):
         rules_of([str(tmp_path / "large.json")])
+
+
+def test_a_rule_of_many_words(tmp_path):
+    iterations = [["g", "m", "identity", "identity", "add"]]
+    iterations += [[k, k, "exp", "sqrt", "mul"] for k in range(10)]
+    (tmp_path / "large.json").write_text(json.dumps({"iterations": iterations}))
+    (rule,) = rules_of([str(tmp_path / "large.json")])
+    assert len(rule.formula()) > 10_000
 
 
 def test_none_is_alone():
