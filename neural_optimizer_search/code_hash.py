@@ -7,6 +7,7 @@ import pathlib
 import threading
 import tokenize
 from collections.abc import Iterator
+from typing import Optional
 
 INSTALLED = {"site-packages", "dist-packages"}  # directories of installed packages
 # In several threads at once, `ast.parse` of Python 3.11 can end with a SystemError.
@@ -30,7 +31,8 @@ def hash_code(*modules: str) -> str:
     """
     digest = hashlib.sha1()
     for name in modules:
-        digest.update(_code(_read(_find(name))).encode())
+        text = _read(_find(name))
+        digest.update(_code(text, _parse(text)).encode())
     return digest.hexdigest()[:12]
 
 
@@ -61,8 +63,10 @@ def hash_files(module: str) -> dict[str, str]:
         for file in _files_beside(top, name):
             if str(file) not in hashes:
                 text = _read(top / file)
-                hashes[str(file)] = hashlib.sha1(_code(text).encode()).hexdigest()[:12]
-                names += [one for one in _imported(text, file) if only in (None, one.partition(".")[0])]
+                tree = _parse(text)
+                hashes[str(file)] = hashlib.sha1(_code(text, tree).encode()).hexdigest()[:12]
+                if tree is not None:
+                    names += [one for one in _imported(tree, file) if only in (None, one.partition(".")[0])]
     return dict(sorted(hashes.items()))
 
 
@@ -84,13 +88,9 @@ def _files_beside(top, name) -> Iterator[pathlib.Path]:
                 break
 
 
-def _imported(text, file) -> Iterator[str]:
-    """The dotted names that a module's text imports; the last part may be a module or an attribute."""
+def _imported(tree, file) -> Iterator[str]:
+    """The dotted names that a module imports; the last part may be a module or an attribute."""
     package = file.parent.parts
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
-        return
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -112,12 +112,18 @@ def _find(name):
     return pathlib.Path(spec.origin)
 
 
-def _code(text):
-    """The part of a module's text that Python runs; the whole text if this Python cannot parse it."""
+def _parse(text) -> Optional[ast.Module]:
+    """The tree of a module's text; None if this Python cannot parse it."""
     try:
         with _PARSING:
-            tree = ast.parse(text)
+            return ast.parse(text)
     except (SyntaxError, ValueError):
+        return None
+
+
+def _code(text, tree):
+    """The part of a module that Python runs, from its text and tree; the whole text if there is no tree."""
+    if tree is None:
         return text
     for node in ast.walk(tree):
         body = getattr(node, "body", None)

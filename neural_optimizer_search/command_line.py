@@ -147,7 +147,7 @@ def require(p: argparse.ArgumentParser, extra: str, *modules: str) -> None:
     """
     missing = [name for name in modules if not is_installed(name)]
     if missing:
-        p.error(f"needs {_list([_name(module) for module in missing])}: {_advise(extra)}")
+        p.error(f"needs {_list([_name(module) for module in missing])}: {advise_install(extra)}")
 
 
 def is_installed(module: str) -> bool:
@@ -156,6 +156,11 @@ def is_installed(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):  # None in `sys.modules` marks it as missing
         return False
+
+
+def advise_install(extra: str) -> str:
+    """The command that installs an extra of this package."""
+    return f"pip install 'neural-optimizer-search[{extra}]'"
 
 
 class MissingPackage(ImportError):
@@ -175,7 +180,7 @@ def import_package(module: str, extra: str, purpose: str) -> Any:
     """
     package = module.partition(".")[0]
     if not is_installed(package):
-        raise MissingPackage(f"{purpose} needs {_name(package)}: {_advise(extra)}", name=package)
+        raise MissingPackage(f"{purpose} needs {_name(package)}: {advise_install(extra)}", name=package)
     return importlib.import_module(module)
 
 
@@ -213,10 +218,6 @@ def import_named(name: str) -> Any:
 
 def _name(module):
     return _INSTALLED_AS.get(module, module.replace("_", "-"))
-
-
-def _advise(extra):
-    return f"pip install 'neural-optimizer-search[{extra}]'"
 
 
 def _list(words):

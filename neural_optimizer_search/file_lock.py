@@ -1,7 +1,10 @@
-"""A file that only one process writes at a time. The lock is on the file itself, under whatever name it is opened."""
+"""Files and directories that only one process writes at a time. A lock is on the file itself, whatever its name."""
 
+import contextlib
 import fcntl
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Union
 
@@ -84,6 +87,33 @@ class FileLock:
         except OSError:
             return None
         return place if place.exists() else None
+
+
+@contextlib.contextmanager
+def hold_directory(directory: Path, seconds: float) -> Iterator[None]:
+    """Waits until no other process holds a directory, and holds it during the block; leaves no lock file.
+
+    Args:
+      directory: The directory, which must exist.
+      seconds: The longest wait.
+
+    Raises:
+      TimeoutError: If another process still holds it then.
+      OSError: If it cannot be opened.
+    """
+    descriptor, end = os.open(directory, os.O_RDONLY | os.O_CLOEXEC), time.monotonic() + seconds
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    raise TimeoutError(f"{directory} has been locked for {seconds:g} seconds") from None
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _message(path):

@@ -1,7 +1,10 @@
 """Which code a hash is of."""
 
+import ast
+
 import pytest
 
+from neural_optimizer_search import code_hash
 from neural_optimizer_search.code_hash import hash_files
 
 FILES = {
@@ -41,6 +44,19 @@ def test_what_changes_a_hash(place):
     (place / "pack/other.py").write_text("name = 4\n")
     after = hash_files("top")
     assert {name for name in before if before[name] != after[name]} == {"pack/other.py"}
+
+
+def test_each_file_is_parsed_once_and_by_one_thread_at_a_time(place, monkeypatch):
+    parsed = []
+
+    def parse(text, parse=ast.parse):
+        parsed.append((text, code_hash._PARSING.locked()))
+        return parse(text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ast, "parse", parse)
+        files = hash_files("top")
+    assert sorted(parsed) == sorted((FILES[name], True) for name in files)
 
 
 def test_of_what_is_installed_only_its_own_package(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from neural_optimizer_search.file_lock import FileLock, InUse, Moved
+from neural_optimizer_search.file_lock import FileLock, InUse, Moved, hold_directory
 
 pytestmark = pytest.mark.once
 
@@ -89,3 +89,11 @@ def test_what_is_not_there_is_not_made(tmp_path):
 
 def _environment():
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def test_one_at_a_time_in_a_directory(tmp_path):
+    message = f"{tmp_path} has been locked for 0.1 seconds"
+    with hold_directory(tmp_path, 0.0), pytest.raises(TimeoutError, match=message), hold_directory(tmp_path, 0.1):
+        pytest.fail("two hold it")
+    with hold_directory(tmp_path, 0.0):
+        assert os.listdir(tmp_path) == []

@@ -172,12 +172,15 @@ def test_the_dsl_has_an_order(name):
                 assert imported_name.split(".")[2] in {*earlier, package.name if package.is_dir() else ""}
 
 
-def test_the_core_runs_without_tf_agents():
+def test_the_core_runs_without_optional_packages():
     code = f"""
 import sys
-for name in ("tf_agents", "sklearn", "tensorflow_datasets", "tqdm", "latex2mathml"):
+for name in ("tf_agents", "sklearn", "tensorflow_datasets", "tqdm", "latex2mathml", "optuna"):
     sys.modules[name] = None
 import {CORE}, {CORE}.search.command, {CORE}.workers.config, {CORE}.tasks, {CORE}.l2o, {CORE}.report.command
+from {CORE}.search import registry
+for name in registry._SHIPPED:
+    registry.find_algorithm(name)
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from neural_optimizer_search.command_line import advise_install
 from neural_optimizer_search.search.algorithm import Algorithm
 from neural_optimizer_search.search.registry import AlgorithmEntry, SearchSetting
 
-_NEEDS = {"tf_agents": "pip install 'neural-optimizer-search[tf-agents]' with Python 3.9 to 3.11"}
+_NEEDS = {"tf_agents": f"TF-Agents: {advise_install('tf-agents')} with Python 3.9 to 3.11"}
 
 
 def _check_state(directory: Path, run_id: str, steps: int) -> str:

@@ -8,7 +8,6 @@ examples:
 import argparse
 import contextlib
 import dataclasses
-import os
 import pathlib
 import sys
 import time
@@ -31,7 +30,7 @@ from neural_optimizer_search.objectives import Family
 from neural_optimizer_search.origin import is_made_here
 from neural_optimizer_search.recorded_flags import changed_on_resume, record
 from neural_optimizer_search.records.progress import ProgressBar
-from neural_optimizer_search.records.run_directory import find_other_file, find_owner
+from neural_optimizer_search.records.run_directory import OF_TRAINING, require_free
 
 
 class _Work(NamedTuple):
@@ -99,14 +98,7 @@ def _name_directory(training, seed):
 
 
 def _require_free(p, out):
-    if os.path.lexists(out / saved.CONFIG):
-        p.error(f"argument --out: {out} holds a training. Use --resume {quote(out)}, or another directory")
-    owner = find_owner(out)
-    if owner is not None:
-        p.error(f"argument --out: {out} holds {owner}. Give another directory")
-    other = find_other_file(out, (saved.STATE, saved.POLICY))
-    if other:
-        p.error(f"argument --out: {out} has {other}, which the training would write over. Give another directory")
+    require_free(p, out, "the training", (saved.CONFIG, saved.STATE, saved.POLICY), resumes=OF_TRAINING)
 
 
 def _resume(p, given, stack):

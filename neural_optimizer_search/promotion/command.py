@@ -32,9 +32,8 @@ from neural_optimizer_search.records.run_directory import (
     LEADERBOARD,
     PROMOTION_FILE,
     TRACEBACKS,
-    find_other_file,
-    find_owner,
     remove_unbegun,
+    require_free,
 )
 from neural_optimizer_search.search.known_optimizers import require_reward
 from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
@@ -92,17 +91,12 @@ def _begin(p: Parser, asked, run, out) -> saved.Promotion:
     config = dataclasses.replace(asked, run=os.path.relpath(os.path.realpath(run), os.path.realpath(out)))
     try:
         kept = saved.load(out)
-        owner = find_owner(out)
     except (Damaged, OSError) as error:
         p.error(f"argument --out: {error} Give another directory.")
     if kept:
         _check_same(p, config, kept.config, out)
         return kept._replace(config=config)
-    if owner:
-        p.error(f"argument --out: {out} holds {owner}. Give another directory.")
-    other = find_other_file(out, (LEADERBOARD, TRACEBACKS, saved.TRAININGS, *saved.rung_files(config)))
-    if other:
-        p.error(f"argument --out: {out} has {other}, which the promotion would write over. Give another directory.")
+    require_free(p, out, "the promotion", (LEADERBOARD, TRACEBACKS, saved.TRAININGS, *saved.rung_files(config)))
     chosen = choose_candidates(_read_found(p, run), config.top, config.known_optimizers.values())
     if not chosen:
         p.error(f"argument RUN: {run} has no rule that trained to the end. Search longer, or give another run.")

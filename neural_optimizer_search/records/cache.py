@@ -18,7 +18,7 @@ from neural_optimizer_search.measuring.code_version import code_version
 from neural_optimizer_search.measuring.evaluation import MEASURED, Evaluation, is_reward
 from neural_optimizer_search.records.cache_file import BUSY_SECONDS, CacheFile, is_there
 from neural_optimizer_search.records.progress import write_above_bar
-from neural_optimizer_search.records.rows import COLUMNS, check_parts, from_row, to_row
+from neural_optimizer_search.records.rows import COLUMNS, check_parts, from_row, insert_row, to_row
 from neural_optimizer_search.records.sqlite_files import connect, copy, read_rows, read_schema
 
 TABLE = "evaluations_5"  # increment when `COLUMNS` change: a file may hold the tables of several releases
@@ -99,14 +99,10 @@ class EvaluationCache:
         return check_parts(evaluation)
 
     def _write(self, db, evaluation):
-        row = to_row(evaluation)
-        conflict = "REPLACE" if evaluation.key in self._wrong else "IGNORE"
+        row = {"context": self._context, **to_row(evaluation)}
         try:
             with db:
-                db.execute(
-                    f"INSERT OR {conflict} INTO {TABLE} (context, {', '.join(row)}) VALUES (?{', ?' * len(row)})",
-                    [self._context, *row.values()],
-                )
+                insert_row(db, TABLE, row, "REPLACE" if evaluation.key in self._wrong else "IGNORE")
         except sqlite3.OperationalError as error:
             self._is_writable = False
             self._notify(

@@ -13,17 +13,23 @@ neither moved nor written to.
 """
 
 import contextlib
-import fcntl
 import os
 import re
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from neural_optimizer_search.file_lock import hold_directory
 from neural_optimizer_search.files import Damaged, require_own, write_whole
-from neural_optimizer_search.records.sqlite_files import JOURNALS, connect, make_schema, read_schema
+from neural_optimizer_search.records.sqlite_files import (
+    JOURNALS,
+    connect,
+    connect_to_look,
+    list_journals,
+    make_schema,
+    read_schema,
+)
 
 NAME = "cache.sqlite"
 BUSY_SECONDS = 60  # time to wait for another process
@@ -45,7 +51,7 @@ def is_there(path: Path) -> bool:
       OSError, sqlite3.OperationalError: If it cannot be examined.
     """
     real = _follow(path)
-    parts = [part for part in _with_journals(real) if os.path.lexists(part)]
+    parts = [part for part in (real, *list_journals(real)) if os.path.lexists(part)]
     for part in parts:
         try:
             require_own(part)
@@ -77,7 +83,7 @@ def _is_ours(path):
     if application_id:
         return application_id == APPLICATION_ID
     try:
-        with contextlib.closing(_connect_to_look(path)) as db:
+        with contextlib.closing(connect_to_look(path)) as db:
             names = {table for _, _, table, _ in read_schema(db)}
     except Damaged:
         return path.name == NAME
@@ -86,10 +92,6 @@ def _is_ours(path):
 
 def _follow(path):
     return Path(os.path.realpath(path)) if path.is_symlink() else path
-
-
-def _with_journals(path):
-    return [path.with_name(path.name + suffix) for suffix in ("", *JOURNALS)]
 
 
 class CacheFile:
@@ -123,7 +125,7 @@ class CacheFile:
 
     def _open(self, condemn):
         self._real.parent.mkdir(parents=True, exist_ok=True)
-        with _hold(self._real.parent):
+        with hold_directory(self._real.parent, BUSY_SECONDS):
             try:
                 condemn()
                 if not is_there(self._path):
@@ -163,7 +165,8 @@ class CacheFile:
                 if "locked" in str(error):
                     raise
                 # SQLite needs a journal next to the file, and may not be allowed to create one there.
-                db = stack.enter_context(contextlib.closing(_connect_to_look(self._real)))
+                stack.close()
+                db = stack.enter_context(contextlib.closing(connect_to_look(self._real)))
                 schema = read_schema(db)
             self._check(schema)
             if not any(table == self._table for _, _, table, _ in schema):
@@ -182,9 +185,11 @@ class CacheFile:
     # -- Setting aside -----------------------------------------------------------------------------
 
     def _set_aside(self, error):
-        parts = {part: suffix for part, suffix in zip(self._parts(), ("", *JOURNALS)) if os.path.lexists(part)}
+        suffixes = ("", *JOURNALS)
+        places = zip((self._real, *list_journals(self._real)), suffixes)
+        parts = {part: suffix for part, suffix in places if os.path.lexists(part)}
         number = 1
-        while any(os.path.lexists(self._aside(number, suffix)) for suffix in ("", *JOURNALS)):
+        while any(os.path.lexists(self._aside(number, suffix)) for suffix in suffixes):
             number += 1
         # The file itself is moved last: otherwise SQLite would apply the old journals to a new file.
         for part, suffix in reversed(parts.items()):
@@ -197,31 +202,3 @@ class CacheFile:
 
     def _aside(self, number, suffix):
         return self._real.with_name(f"{self._real.name}.damaged-{number}{suffix}")
-
-    def _parts(self):
-        return _with_journals(self._real)
-
-
-def _connect_to_look(path):
-    """Opens a read-only connection, which creates no journals unless another process has the file open."""
-    journals = any(path.with_name(path.name + suffix).exists() for suffix in JOURNALS)
-    return sqlite3.connect(f"{path.absolute().as_uri()}?{'mode=ro' if journals else 'immutable=1'}", uri=True)
-
-
-@contextlib.contextmanager
-def _hold(directory: Path) -> Iterator[None]:
-    """Lets one process at a time create, move or open a cache in a directory; leaves no lock file."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        end = time.monotonic() + BUSY_SECONDS
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    raise TimeoutError(f"{directory} has been locked for {BUSY_SECONDS} seconds") from None
-                time.sleep(0.02)
-        yield
-    finally:
-        os.close(descriptor)

@@ -28,6 +28,7 @@ from neural_optimizer_search.records.rows import (
     Tuning,
     check_sample,
     from_row,
+    insert_row,
     read_rule,
     to_row,
     to_tuning,
@@ -149,12 +150,8 @@ class Ledger:
 
     def add_fresh(self, evaluation: Evaluation) -> None:
         """Records the evaluation of a measured rule with seeds that the search never saw, under the same key."""
-        row = to_row(evaluation, FRESH_COLUMNS)
         with self._connection.writing() as db:
-            db.execute(
-                f"INSERT OR REPLACE INTO fresh ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
-                list(row.values()),
-            )
+            insert_row(db, "fresh", to_row(evaluation, FRESH_COLUMNS), "REPLACE")
 
     def fresh_evaluations(self) -> dict[str, Evaluation]:
         """The evaluations with fresh seeds, by key."""
@@ -172,9 +169,9 @@ class Ledger:
           tuning: The `Tuning`.
           found: Its result, which replaces an earlier one with its key; None for no new result.
         """
-        row = dict(zip(Tuning._fields, tuning), trials=json.dumps(tuning.trials))
+        row = {**tuning._asdict(), "trials": json.dumps(tuning.trials)}
         with self._connection.writing() as db:
-            db.execute("INSERT OR REPLACE INTO tunings VALUES (?, ?, ?, ?, ?)", list(row.values()))
+            insert_row(db, "tunings", row, "REPLACE")
             if found is not None:
                 for table in ("evaluations", "fresh"):
                     db.execute(f"DELETE FROM {table} WHERE key = ?", [found.key])
@@ -302,8 +299,4 @@ class Ledger:
 
 
 def _insert(db, evaluation, role):
-    row = {"role": role, "formula": evaluation.rule.formula(), **to_row(evaluation)}
-    db.execute(
-        f"INSERT INTO evaluations ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
-        list(row.values()),
-    )
+    insert_row(db, "evaluations", {"role": role, "formula": evaluation.rule.formula(), **to_row(evaluation)})

@@ -5,6 +5,7 @@ Values that no search writes raise `Damaged`: a ledger may come from a stranger,
 
 import json
 import math
+import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
@@ -33,9 +34,8 @@ _FIELDS = (
 COLUMNS = ("rule", *_FIELDS)  # columns of an evaluation
 FRESH_COLUMNS = (*COLUMNS, "curves")  # columns of an evaluation with fresh seeds
 
-# Limits on rules, because a rule that no search proposed could be a tree of 2^1000 words.
+# A worker keeps the output of each iteration, which is as large as the weights, even if nothing reads it.
 MAX_ITERATIONS = 64
-MAX_WORDS = 1000
 
 
 class Sample(NamedTuple):
@@ -123,6 +123,19 @@ def to_row(evaluation: Evaluation, columns: Sequence[str] = COLUMNS) -> dict[str
     return {column: row[column] for column in columns}
 
 
+def insert_row(db: sqlite3.Connection, table: str, row: Mapping[str, Any], on_conflict: str = "ABORT") -> None:
+    """Inserts a row into a table of SQLite.
+
+    Args:
+      db: The connection.
+      table: The table's name.
+      row: The values by column.
+      on_conflict: What to do if the row's key exists: "ABORT", with an error, "REPLACE" or "IGNORE".
+    """
+    columns, places = ", ".join(row), ", ".join("?" * len(row))
+    db.execute(f"INSERT OR {on_conflict} INTO {table} ({columns}) VALUES ({places})", list(row.values()))
+
+
 def from_row(row: Mapping[str, Any]) -> Evaluation:
     """The inverse of `to_row`.
 
@@ -187,8 +200,8 @@ def read_rule(text: Any) -> Rule:
         rule = _make_rule(json.loads(text))
     except (TypeError, ValueError, RecursionError) as error:
         raise Damaged(f"it has an invalid rule: {error!s:.300}") from error
-    if rule.depth > MAX_ITERATIONS or _count_words(rule) > MAX_WORDS:
-        raise Damaged(f"it has a rule of more than {MAX_WORDS} words or {MAX_ITERATIONS} iterations.")
+    if rule.depth > MAX_ITERATIONS:
+        raise Damaged(f"it has a rule of more than {MAX_ITERATIONS} iterations.")
     return rule
 
 
@@ -237,11 +250,3 @@ def _make_rule(content):
             "apart from iterations, it must have constants that differ from the papers', and nothing else."
         )
     return rule
-
-
-def _count_words(rule):
-    """Counts the words of the rule as a tree, which repeats an output each time it is read."""
-    counts = []
-    for op1, op2, *_ in rule.iterations:
-        counts.append(3 + sum(counts[op] if isinstance(op, int) else 1 for op in (op1, op2)))
-    return counts[-1]

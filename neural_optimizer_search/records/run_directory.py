@@ -4,10 +4,13 @@ import contextlib
 import datetime
 import itertools
 import os
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Optional
 
+from neural_optimizer_search.command_line import Parser, quote
+from neural_optimizer_search.file_lock import InUse
 from neural_optimizer_search.files import Damaged, require_own
 from neural_optimizer_search.measuring.evaluation import Evaluation
 
@@ -21,14 +24,17 @@ PROMOTION_FILE = "promotion.json"
 STUDY, TUNED = "study.sqlite", "tuned.txt"
 TRAINING_CONFIG, TRAINING_LOCK, TRAINING_STATE = "config.json", "training.lock", "state.npz"
 
+OF_PROMOTION, OF_SEARCH = "a promotion", "a search"
+OF_TUNING, OF_TRAINING = "a tuning of nos-tune", "a training of nos-learn"
 # The files of a directory -> its owner.
 _OWNERS = {
-    (PROMOTION_FILE,): "a promotion",
-    (STUDY,): "a tuning of nos-tune",
-    (LEDGER,): "a search",
-    (TRAINING_STATE,): "a training of nos-learn",
-    (TRAINING_CONFIG, TRAINING_LOCK): "a training of nos-learn",  # before its first iteration
+    (PROMOTION_FILE,): OF_PROMOTION,
+    (STUDY,): OF_TUNING,
+    (LEDGER,): OF_SEARCH,
+    (TRAINING_STATE,): OF_TRAINING,
+    (TRAINING_CONFIG, TRAINING_LOCK): OF_TRAINING,  # before its first iteration
 }
+_GIVE_ANOTHER = "Give another directory."
 
 
 def make_directory(what: str) -> Path:
@@ -49,9 +55,44 @@ def find_owner(directory: Path) -> Optional[str]:
     return next(owners, None)
 
 
-def find_other_file(directory: Path, names: Iterable[str]) -> Optional[str]:
-    """The first of these names that already exists in a directory without an owner; None if all of them are free."""
-    return next((name for name in names if os.path.lexists(directory / name)), None)
+def require_free(p: Parser, directory: Path, what: str, names: Iterable[str], resumes: Optional[str] = None) -> None:
+    """Ends the command if the directory of --out has an owner, or files that would be written over.
+
+    Args:
+      p: The command's parser.
+      directory: The directory, which need not exist.
+      what: The work that would begin in it, such as "the run".
+      names: The names of its files.
+      resumes: The owner whose directories the command resumes with --resume; None if it has no such flag.
+    """
+    owner = find_owner(directory)
+    if owner:
+        again = f"Use --resume {quote(directory)}, or another directory." if owner == resumes else _GIVE_ANOTHER
+        p.error(f"argument --out: {directory} holds {owner}. {again}")
+    other = next((name for name in names if os.path.lexists(directory / name)), None)
+    if other:
+        p.error(f"argument --out: {directory} has {other}, which {what} would write over. {_GIVE_ANOTHER}")
+
+
+@contextlib.contextmanager
+def explain_no_resume(p: Parser, directory: Path, what: str) -> Iterator[None]:
+    """Ends the command if the file of what is resumed cannot be opened in the block.
+
+    Args:
+      p: The command's parser.
+      directory: The directory of --resume.
+      what: What it should hold, such as "a run".
+    """
+    try:
+        yield
+    except InUse as error:
+        p.error(f"argument --resume: {error} Wait for it, or stop it.")
+    except FileNotFoundError as error:
+        p.error(f"argument --resume: {directory} is not {what}: {error}")
+    except (OSError, sqlite3.OperationalError) as error:
+        p.error(f"argument --resume: {directory} cannot be opened now: {error}. Fix that, and try again.")
+    except (ValueError, sqlite3.Error) as error:
+        p.error(f"argument --resume: {directory} is not {what}: {error}")
 
 
 def remove_unbegun(directory: Path, name: str) -> None:

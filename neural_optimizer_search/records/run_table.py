@@ -19,6 +19,7 @@ from neural_optimizer_search.records.rows import (
     to_row,
 )
 
+_REQUIRED = object()  # in place of a default
 _WORDS = {dict: "table of names and values", list: "list", str: "text", int: "whole number"}
 
 
@@ -63,19 +64,20 @@ class RunTable:
     @property
     def start(self) -> list[Start]:
         """The rules that the search proposes first, as they were when it was created."""
-        rows = self._read("start", list) if self._has("start") else []
+        rows = self._read("start", list, [])
         with self._connection.naming():
             return list(map(read_start, rows))
 
     @property
     def fingerprint(self) -> Optional[Fingerprint]:
         """The fingerprint of the user's own task; None for a shipped task, or if none was recorded."""
-        return self._read_fingerprint(self._read("fingerprint", dict)) if self._has("fingerprint") else None
+        recorded = self._read("fingerprint", dict, None)
+        return None if recorded is None else self._read_fingerprint(recorded)
 
     @property
     def task_changes(self) -> list[str]:
         """The changes of the user's own task during the run, in words, oldest first."""
-        found = self._read("task_changes", list) if self._has("task_changes") else []
+        found = self._read("task_changes", list, [])
         if not all(isinstance(change, str) for change in found):
             raise Damaged(f"{self._connection.path}: its changes of the task are not texts.")
         return found
@@ -92,7 +94,7 @@ class RunTable:
     @property
     def fingerprints(self) -> dict[str, Fingerprint]:
         """Fingerprints of the user's own tasks in a run of several tasks, by their names."""
-        recorded = self._read("fingerprints", dict) if self._has("fingerprints") else {}
+        recorded = self._read("fingerprints", dict, {})
         return {task: self._read_fingerprint(one) for task, one in recorded.items()}
 
     def set_fingerprint_of(self, task: str, fingerprint: Fingerprint, change: str = "") -> None:
@@ -113,21 +115,21 @@ class RunTable:
     @property
     def most_proposed(self) -> int:
         """The number of complete proposals before some were dropped; 0 if none ever were."""
-        return self._read("proposed", int) if self._has("proposed") else 0
+        return self._read("proposed", int, 0)
 
     @property
     def earlier_batch_sizes(self) -> tuple[tuple[int, Optional[int]], ...]:
         """Earlier batch sizes as (number, size) pairs for the proposals below the number; see `BatchSizes`."""
-        rows = self._read("batch_sizes", list) if self._has("batch_sizes") else []
+        rows = self._read("batch_sizes", list, [])
         with self._connection.naming():
             return tuple(map(read_batch_size, rows))
 
     @property
     def anchors(self) -> list[Evaluation]:
         """The evaluations of tuned SGD and tuned Adam, which define the scores on several tasks; else empty."""
-        if not self._has("anchors"):
+        rows = self._read("anchors", list, None)
+        if rows is None:
             return []
-        rows = self._read("anchors", list)
         with self._connection.naming():
             try:
                 found = [from_row(row) for row in rows]
@@ -144,11 +146,9 @@ class RunTable:
     @property
     def descent(self) -> Optional[Descent]:
         """The first gradients of the task's child, which distinguish rules; None if none were recorded."""
-        if not self._has("descent"):
-            return None
-        recorded = self._read("descent", dict)
+        recorded = self._read("descent", dict, None)
         with self._connection.naming():
-            return read_descent(recorded)
+            return None if recorded is None else read_descent(recorded)
 
     def set_descent(self, recorded: Mapping[str, Any]) -> None:
         """Records the first gradients of the task's child, as `Evaluator.record_descent` returns them."""
@@ -157,7 +157,7 @@ class RunTable:
     @property
     def end(self) -> dict[str, Any]:
         """The settings with which the search finished; empty if it may have work left."""
-        return self._read("end", dict) if self._has("end") else {}
+        return self._read("end", dict, {})
 
     def set_end(self, asked: Mapping[str, Any]) -> None:
         """Records the settings with which the search finished."""
@@ -179,12 +179,11 @@ class RunTable:
             rows = [(key, json.dumps(value)) for key, value in values.items()]
             db.executemany("INSERT OR REPLACE INTO run VALUES (?, ?)", rows)
 
-    def _has(self, key):
-        """Whether an optional entry is recorded."""
-        return bool(self._connection.read("SELECT 1 FROM run WHERE key = ?", [key]))
-
-    def _read(self, key, kind):
+    def _read(self, key, kind, default: Any = _REQUIRED) -> Any:
+        """The value of an entry; the default, if there is one, without the entry."""
         found = self._connection.read("SELECT value FROM run WHERE key = ?", [key])
+        if not found and default is not _REQUIRED:
+            return default
         with self._connection.naming():
             try:
                 ((text,),) = found

@@ -29,6 +29,28 @@ def connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
     return _connect(path, f"mode={mode}")
 
 
+def connect_to_look(path: Path) -> sqlite3.Connection:
+    """Opens an existing file for reading; leaves nothing next to it unless another process is writing it.
+
+    Args:
+      path: The file; its directory may be read-only.
+
+    Raises:
+      FileNotFoundError, sqlite3.Error, Damaged: See `connect`.
+    """
+    require_plain(path)
+    # SQLite keeps the index -shm only together with -wal.
+    is_written = any(journal.exists() for journal in list_journals(path) if not journal.name.endswith("-shm"))
+    # Without a journal, no process is writing, so SQLite need not create files in the directory.
+    return _connect(path, "mode=ro" if is_written else "immutable=1")
+
+
+def list_journals(path: Path) -> list[Path]:
+    """The paths of the files that SQLite may write next to a database."""
+    real = Path(os.path.realpath(path))  # SQLite looks for them next to the target of a link
+    return [real.with_name(real.name + suffix) for suffix in JOURNALS]
+
+
 def require_plain(path: Path) -> None:
     """Checks that a file is regular and not empty, and that its journals belong to it alone.
 
@@ -37,11 +59,10 @@ def require_plain(path: Path) -> None:
       Damaged: If a check fails.
     """
     require_regular(path)
-    real = Path(os.path.realpath(path))  # SQLite looks for journals next to the target of a link
-    for journal in JOURNALS:
+    for journal in list_journals(path):
         with contextlib.suppress(FileNotFoundError):
-            require_own(real.with_name(real.name + journal))
-    if not real.stat().st_size:
+            require_own(journal)
+    if not path.stat().st_size:
         raise Damaged(f"{path} is empty.")
 
 
@@ -56,14 +77,8 @@ def copy(path: Path, target: Path) -> None:
       FileNotFoundError, OSError, sqlite3.Error: If it cannot be read, or there is no space for the copy.
       Damaged: If it is not an SQLite file, or damaged.
     """
-    require_plain(path)
-    real = Path(os.path.realpath(path))
-    journals = [real.with_name(real.name + journal) for journal in JOURNALS]
-    # Without a journal, no process is writing, so SQLite need not create files in the directory.
-    is_written = any(journal.exists() for journal in journals if not journal.name.endswith("-shm"))
-    mode = "mode=ro" if is_written else "immutable=1"
     try:
-        with contextlib.closing(_connect(path, mode)) as source, contextlib.closing(sqlite3.connect(target)) as made:
+        with contextlib.closing(connect_to_look(path)) as source, contextlib.closing(sqlite3.connect(target)) as made:
             source.backup(made)
     except sqlite3.OperationalError as error:
         if "full" in str(error):
@@ -72,8 +87,10 @@ def copy(path: Path, target: Path) -> None:
         if not any(words in str(error) for words in ("unable to open", "readonly database", "disk I/O error")):
             raise
         # The writer is gone, and SQLite has no permission or no space to index its journal or roll it back.
-        for file in (real, *filter(Path.exists, journals)):
-            shutil.copyfile(file, target.with_name(file.name.replace(real.name, target.name, 1)))
+        shutil.copyfile(path, target)
+        for journal, suffix in zip(list_journals(path), JOURNALS):
+            if journal.exists():
+                shutil.copyfile(journal, target.with_name(target.name + suffix))
     except sqlite3.DatabaseError as error:
         raise Damaged(f"{path} is damaged: {error}.") from error
 

@@ -125,7 +125,7 @@ def _check_state(out, ledger):
     if entry.check_state is None:
         return ""
     if entry.missing:
-        return f"the files of {name} cannot be checked: {entry.missing}"
+        return f"the files of {name} cannot be checked without {entry.missing}"
     return entry.check_state(out / CONTROLLER, ledger.run.id, ledger.steps)
 
 

@@ -8,7 +8,6 @@ examples:
 """
 
 import sys
-import time
 from collections.abc import Sequence
 from typing import Optional
 
@@ -28,8 +27,8 @@ from neural_optimizer_search.search.algorithm import StateLost
 from neural_optimizer_search.search.checking import check_run
 from neural_optimizer_search.search.config import SearchConfig, choose_defaults
 from neural_optimizer_search.search.contradictions import check, check_given
-from neural_optimizer_search.search.cost import make_plan
-from neural_optimizer_search.search.description_table import Described, format_tables
+from neural_optimizer_search.search.cost import describe_each, make_plan
+from neural_optimizer_search.search.description_table import format_tables
 from neural_optimizer_search.search.opening import find_start, follow_recipe, open_new, open_old
 from neural_optimizer_search.search.own_task import ChangedTask
 from neural_optimizer_search.search.recipes import RECIPES
@@ -107,16 +106,10 @@ def _describe(p, given):
     config = flags.configure(SearchConfig, given, **choose_defaults(given, entry))
     check(config, p)
     start = find_start(p, config)
-    began = time.monotonic()
     try:
-        described = [
-            Described(f"{task.name}, protocol {config.protocol}", describe(task, protocol, config.data_dir), protocol)
-            for describe in [config.make_describer()]
-            for task, protocol in config.find_each()
-        ]
+        described, starting = describe_each(config)
     except TaskFailed as error:
         p.error(str(error))
-    starting = max(0.0, time.monotonic() - began - sum(found.seconds for _, found, _ in described))
     workers = len(place_here(config.wanted).shares)
     print(format_tables(described, make_plan(config, entry, workers, len(start), starting)))
     return 0

@@ -215,7 +215,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
 
     @property
     def starts_with(self) -> tuple[str, ...]:
-        """The names of the rules that are measured first, for `find_rules`."""
+        """The names of the rules that are measured first, for `find_starts`."""
         if self.start is not None:
             return self.start
         is_own = any(":" in name for name in self.task_names)

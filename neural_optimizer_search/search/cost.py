@@ -27,18 +27,34 @@ def describe_cost(config: SearchConfig, workers: int, start: int, published: str
     Raises:
       TaskFailed: If a task cannot be trained.
     """
+    described, starting = describe_each(config, in_short_runs=True)
+    plan = make_plan(config, find_algorithm(config.algorithm), workers, start, starting)
+    return format_cost(described, plan, published)
+
+
+def describe_each(config: SearchConfig, in_short_runs: bool = False) -> tuple[list[Described], float]:
+    """Describes each task of a search, and trains it with Adam.
+
+    Args:
+      config: Flags of the search.
+      in_short_runs: Whether the runs may be shorter than the protocol's. Those of the user's own tasks are not: only
+        shipped tasks are known to take the same steps then.
+
+    Returns:
+      The tasks, and the seconds that passed apart from the trainings.
+
+    Raises:
+      TaskFailed: If a task cannot be trained.
+    """
     describe, began = config.make_describer(), time.monotonic()
     described, trained = [], 0.0
     for task, protocol in config.find_each():
-        # Only shipped tasks are known to take the same steps in a short run.
-        by = 1 if isinstance(task, NamedTask) else find_divisor(protocol)
+        by = find_divisor(protocol) if in_short_runs and not isinstance(task, NamedTask) else 1
         found = describe(task, protocol if by == 1 else shorten(protocol, by), config.data_dir)
         trained += found.seconds
         found = dataclasses.replace(found, steps=by * found.steps, seconds=by * found.seconds)
-        described.append(Described(task.name, found, protocol))
-    starting = max(0.0, time.monotonic() - began - trained)
-    plan = make_plan(config, find_algorithm(config.algorithm), workers, start, starting)
-    return format_cost(described, plan, published)
+        described.append(Described(f"{task.name}, protocol {config.protocol}", found, protocol))
+    return described, max(0.0, time.monotonic() - began - trained)
 
 
 def make_plan(config: SearchConfig, entry: AlgorithmEntry, workers: int, start: int, start_seconds: float) -> Plan:

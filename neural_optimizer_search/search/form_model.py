@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.search.parents import reached_end
 from neural_optimizer_search.search.seed_effects import SeedEffects
 from neural_optimizer_search.trials.study import make_distribution, make_sampler, quiet_optuna
 from neural_optimizer_search.trials.tunables import Scale, Tunable
@@ -71,13 +72,3 @@ def _write(tunable, value):
     """The sampler's number for a value; values outside the range are clipped to it."""
     scale, written = tunable.scale, tunable.write(value)
     return min(max(written, scale.low), scale.high) if isinstance(scale, Scale) else written
-
-
-def reached_end(evaluation: Evaluation) -> bool:
-    """Whether the training with the first seed reached its end; on several tasks, whether a rule was trained on all.
-
-    A training that ended early only has its reward up to that point, in `sweep_reward`.
-    """
-    if evaluation.parts:
-        return evaluation.status == "ok"
-    return evaluation.status in ("ok", "stopped") and len(evaluation.rewards) > 0

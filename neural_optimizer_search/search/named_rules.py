@@ -40,8 +40,8 @@ def find_rule(text: str) -> Rule:
         ) from None
 
 
-def find_rules(texts: Sequence[str]) -> list[Rule]:
-    """Finds the rules that texts name, each once, in their order.
+def find_starts(texts: Sequence[str]) -> list[Start]:
+    """Finds the rules that texts name, each once, in their order, with the settings of their search or tuning.
 
     Args:
       texts: Formulas, names from the catalogue and other texts that `find_rule` accepts; names of files: text files
@@ -54,21 +54,9 @@ def find_rules(texts: Sequence[str]) -> list[Rule]:
       OSError, sqlite3.Error: If a file or a run cannot be read.
 
     Example:
-      >>> from neural_optimizer_search.search.named_rules import find_rules
-      >>> [rule.formula() for rule in find_rules(["Adam", "sign(m) * g, beta_1=0.5", "1 * Adam"])]
+      >>> from neural_optimizer_search.search.named_rules import find_starts
+      >>> [start.rule.formula() for start in find_starts(["Adam", "sign(m) * g, beta_1=0.5", "1 * Adam"])]
       ['Adam', 'sign(m) * g, beta_1=0.5']
-    """
-    return [one.rule for one in find_starts(texts)]
-
-
-def find_starts(texts: Sequence[str]) -> list[Start]:
-    """Finds the `Start`s that texts name: rules of `find_rules`, with the settings of their search or tuning.
-
-    Args:
-      texts: See `find_rules`.
-
-    Raises:
-      ValueError, OSError, sqlite3.Error: See `find_rules`.
     """
     if NONE in texts and len(texts) > 1:
         raise ValueError(f"must be {NONE} alone, or rules. Received: {shorten(' '.join(texts))}.")
@@ -82,7 +70,7 @@ def find_starts(texts: Sequence[str]) -> list[Start]:
 
 
 def read_starts(path: Path) -> list[Start]:
-    """Reads the rules of a file; see `find_rules`.
+    """Reads the rules of a file; see `find_starts`.
 
     Raises:
       Damaged: If it has no rules, or something that is not a rule; the message names file and line.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from neural_optimizer_search import flags
-from neural_optimizer_search.command_line import Parser, quote
+from neural_optimizer_search.command_line import Parser
 from neural_optimizer_search.dsl.composed import COMPOSED
 from neural_optimizer_search.file_lock import InUse, Moved
 from neural_optimizer_search.files import Damaged
@@ -18,11 +18,12 @@ from neural_optimizer_search.records.run_directory import (
     CONTROLLER,
     LEADERBOARD,
     LEDGER,
+    OF_SEARCH,
     TENSORBOARD,
     TRACEBACKS,
-    find_other_file,
-    find_owner,
+    explain_no_resume,
     make_directory,
+    require_free,
     require_own_files,
 )
 from neural_optimizer_search.search.config import SearchConfig, choose_defaults
@@ -31,6 +32,7 @@ from neural_optimizer_search.search.named_rules import find_starts
 from neural_optimizer_search.search.recipes import ALWAYS, RECIPES
 from neural_optimizer_search.search.registry import (
     UnknownAlgorithm,
+    algorithm_names,
     default_algorithm,
     find_algorithm,
     find_usable_algorithm,
@@ -98,20 +100,13 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
     out = given.get("out", Path("runs"))
     try:
         out = given.get("out") or _make_directory(config)
-        owner = find_owner(out)
-        if owner == "a search":
-            p.error(f"argument --out: {out} holds a run. Use --resume {quote(out)}, or another directory.")
-        if owner:
-            p.error(f"argument --out: {out} holds {owner}. Give another directory.")
-        other = find_other_file(out, (LEADERBOARD, TRACEBACKS, CONTROLLER, TENSORBOARD))
-        if other:
-            p.error(f"argument --out: {out} has {other}, which the run would write over. Give another directory.")
+        require_free(p, out, "the run", (LEADERBOARD, TRACEBACKS, CONTROLLER, TENSORBOARD), resumes=OF_SEARCH)
         out.mkdir(parents=True, exist_ok=True)
         require_own_files(out)
         try:
             ledger = Ledger(out / LEDGER, record(config), kind=SEARCH, start=start)
         except (FileExistsError, InUse):  # another process was faster
-            p.error(f"argument --out: {out} holds a run. Use --resume {quote(out)}, or another directory.")
+            p.error(f"argument --out: {out} holds a search that has just begun. Give another directory.")
     except (OSError, Damaged, sqlite3.Error) as error:
         p.error(f"argument --out: cannot write to {out}: {error}")
     return OpenSearch(config, out, ledger)
@@ -122,19 +117,12 @@ def open_old(p: Parser, given: Mapping[str, Any]) -> OpenSearch:
     out = given["resume"]
     if "out" in given:
         p.error("argument --out: not allowed with --resume: a resumed run stays in its directory.")
-    try:
+    with explain_no_resume(p, out, "a run"):
         require_own_files(out)
-        ledger = Ledger(out / LEDGER, kind=SEARCH)
-    except InUse as error:
-        p.error(f"argument --resume: {error} Wait for it, or stop it.")
-    except NotThisRun:
-        p.error(f"argument --resume: {out} was not written by nos-search.")
-    except FileNotFoundError as error:
-        p.error(f"argument --resume: {out} is not a run: {error}")
-    except (OSError, sqlite3.OperationalError) as error:
-        p.error(f"argument --resume: {out} cannot be opened now: {error}. Fix that, and try again.")
-    except (ValueError, sqlite3.Error) as error:
-        p.error(f"argument --resume: {out} is not a run: {error}")
+        try:
+            ledger = Ledger(out / LEDGER, kind=SEARCH)
+        except NotThisRun:
+            p.error(f"argument --resume: {out} was not written by nos-search.")
     try:
         ledger.check_pages()  # before anything is written to it
         config = _read_config(p, given, out, ledger)
@@ -169,25 +157,15 @@ def _read_config(p, given, out, ledger):
     if "fresh_seeds" in given:
         _check_fresh_seeds(p, config.fresh_seeds, out, ledger)
     check(config, p, "Go on where its module is." if ":" in " ".join(config.task) else "")
-    _note_batch_size(p, recorded.get("batch_size"), config, out, ledger)
+    if config.batch_size != recorded.get("batch_size"):
+        # Proposals that may be partly measured are proposed again, at the earlier size.
+        ledger.change_batch_size(recorded.get("batch_size"), config.batches_ahead)
     return config
-
-
-def _note_batch_size(p, before, config, out, ledger):
-    """Keeps the earlier size of proposals that may be partly measured, because they are proposed again."""
-    try:
-        if config.batch_size != before:
-            ledger.change_batch_size(before, config.batches_ahead)
-    except Damaged as error:
-        p.error(f"argument --resume: {out} is damaged: {error}")
 
 
 def _check_fresh_seeds(p, count, out, ledger):
     """Refuses fewer fresh seeds: earlier measurements are kept, so some rules would have more seeds than others."""
-    try:
-        measured = max((len(e.seeds) for e in ledger.fresh_evaluations().values()), default=0)
-    except Damaged as error:
-        p.error(f"argument --resume: {out} is damaged: {error}")
+    measured = max((len(e.seeds) for e in ledger.fresh_evaluations().values()), default=0)
     if count < measured:
         p.error(
             f"argument --fresh_seeds: must be at least {measured}, with which {out} was measured. Received: {count}."
@@ -207,9 +185,10 @@ def find_start(p: Parser, config: SearchConfig) -> list[Start]:
 
 def _explain_absence(name):
     try:
-        return f"{name} needs TF-Agents: {find_algorithm(name).missing}"
-    except UnknownAlgorithm:  # a checkout that is not installed has no entry points
-        return f"{name} is not among the installed algorithms"
+        return f"{name} needs {find_algorithm(name).missing}"
+    except UnknownAlgorithm as error:
+        # A checkout that is not installed has no entry points.
+        return str(error) if name in algorithm_names() else f"{name} is not among the installed algorithms"
 
 
 def _make_directory(config):

@@ -10,7 +10,7 @@ from typing import Protocol as Contract
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.search.description_table import format_lines
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
-from neural_optimizer_search.tasks.named_task import NamedTask
+from neural_optimizer_search.tasks.named_task import NamedTask, join_hashes
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.workers.describing import Describer
@@ -46,7 +46,7 @@ def recall_task(task: Task, protocol: Protocol, recorded: Optional[Fingerprint])
 
 
 def _prepare(task, protocol, fingerprint):
-    known = dataclasses.replace(task, data=" ".join(fingerprint.data.values()), untrained_loss=fingerprint.untrained)
+    known = dataclasses.replace(task, data=join_hashes(fingerprint.data), untrained_loss=fingerprint.untrained)
     return PreparedTask(known, fingerprint.identity(task, protocol), fingerprint)
 
 

@@ -120,6 +120,16 @@ class Parents:
         return *least, *self._effects.find_needed(self._effects.correct(whole[len(whole) // 2].rewards))
 
 
+def reached_end(evaluation: Evaluation) -> bool:
+    """Whether the training with the first seed reached its end; on several tasks, whether a rule was trained on all.
+
+    A training that ended early only has its reward up to that point, in `sweep_reward`.
+    """
+    if evaluation.parts:
+        return evaluation.status == "ok"
+    return evaluation.status in ("ok", "stopped") and len(evaluation.rewards) > 0
+
+
 def _find_looks(evaluation):
     """The reward of a trial at each of its looks."""
     if not evaluation.parts:

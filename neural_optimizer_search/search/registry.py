@@ -79,7 +79,8 @@ class AlgorithmEntry:
       title: Its name for the reader.
       make: Creates the algorithm from a `SearchSetting`.
       has_presets: Whether presets affect it.
-      needs: What must be installed: name of a module -> how to install it.
+      needs: What must be installed: name of a module -> its name for the reader, and how to install it, such as
+        "SciPy: pip install scipy".
       defaults: Its own defaults for other flags, by the field of `SearchConfig`.
       tries_settings: Whether its proposals have `trials`; then it tries the start rules itself.
       batch, paper_batch: The number of rules in each of its proposals, and in preset paper if that differs; None if
@@ -107,8 +108,8 @@ class AlgorithmEntry:
 
     @property
     def missing(self) -> Optional[str]:
-        """How to install what is missing; None if nothing is."""
-        return next((how for name, how in self.needs.items() if not is_installed(name)), None)
+        """The text in `needs` of the first package that is missing; None if all are installed."""
+        return next((text for name, text in self.needs.items() if not is_installed(name)), None)
 
 
 def algorithm_names() -> list[str]:
@@ -144,9 +145,7 @@ def find_usable_algorithm(name: str) -> AlgorithmEntry:
     entry = find_algorithm(name)
     if entry.missing:
         usable = [other for other in algorithm_names() if _is_usable(other)]
-        raise UnknownAlgorithm(
-            f"{name} needs a package that is not installed: {entry.missing}. Usable here: {', '.join(usable)}."
-        )
+        raise UnknownAlgorithm(f"{name} needs {entry.missing}. Usable here: {', '.join(usable)}.")
     return entry
 
 

@@ -16,15 +16,15 @@ from typing import Any
 
 import numpy as np
 
+from neural_optimizer_search.command_line import advise_install
 from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation, name_tasks
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.schedule_shape import Schedule, parse_schedule
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal, Trial
 from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
-from neural_optimizer_search.search.form_model import FormModel, reached_end
 from neural_optimizer_search.search.known_optimizers import THE_FIVE
-from neural_optimizer_search.search.parents import Individual, Parents, Tried
+from neural_optimizer_search.search.parents import Individual, Parents, Tried, reached_end
 from neural_optimizer_search.search.registry import AlgorithmEntry, SearchSetting
 from neural_optimizer_search.search.seed_effects import SeedEffects
 from neural_optimizer_search.search.settings_config import SettingsConfig
@@ -61,6 +61,8 @@ class Settings(Algorithm):
         start: Sequence[Start] = (),
         sizes: BatchSizes = OWN,
     ):
+        from neural_optimizer_search.search.form_model import FormModel  # needs Optuna, which other searches do not
+
         self._sizes = sizes
         self._space, self._protocol, self._config, self._seed = space, protocol, config, seed
         rules = [one.rule for one in start]
@@ -288,5 +290,6 @@ ENTRY = AlgorithmEntry(
     tries_settings=True,
     batch=SettingsConfig.batch_size,
     smallest_batch=1,
+    needs={"optuna": f"Optuna: {advise_install('search')}"},
     defaults={"pipeline": 1, "budget": 500, "constants": 0.0, "baselines": THE_FIVE},
 )

@@ -24,7 +24,7 @@ class NamedTask:
 
     Args:
       name: "module:attribute"; the module is found in the current directory too.
-      data: The result of `find_data` where the task was described; a `child` with other data is rejected. None if
+      data: The result of `join_hashes` where the task was described; a `child` with other data is rejected. None if
         unknown.
       untrained_loss: The child's untrained loss there; a `child` with another loss is rejected, too. None if unknown.
     """
@@ -41,7 +41,7 @@ class NamedTask:
     def child(self, protocol: Protocol, data_dir: Optional[str] = None) -> Child:
         """The `Child` on which rules are measured."""
         child = load(self.name).child(protocol, data_dir)
-        if self.data not in (None, find_data(child)):
+        if self.data is not None and self.data != join_hashes(hash_data(child)):
             raise ValueError(
                 f"the data of {self.name} are others in each process, so that rewards cannot be compared: give the "
                 "generator or the shuffle that makes them a seed, or make the split once and keep it."
@@ -66,9 +66,9 @@ def is_same_loss(one: Optional[float], other: Optional[float]) -> bool:
     return one == other or math.isclose(one, other, rel_tol=TOLERANCE)
 
 
-def find_data(child: Child) -> str:
-    """A text that differs if the data of a child differ."""
-    return " ".join(hash_data(child).values())
+def join_hashes(hashes: Mapping[str, str]) -> str:
+    """A text that differs if the data differ, from the result of `hash_data`."""
+    return " ".join(hashes.values())
 
 
 @functools.lru_cache

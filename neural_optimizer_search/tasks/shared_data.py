@@ -13,12 +13,13 @@ import os
 import pathlib
 import stat
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
+
+from neural_optimizer_search.file_lock import hold_directory
 
 LEAST_BYTES = 2**24  # smaller data are not worth a file
 LONGEST_WAIT = 60.0  # seconds that another process may take to write its data
@@ -58,7 +59,7 @@ def share(arrays: Sequence[Any]) -> tf.Tensor:
     whole = np.concatenate([np.asarray(array) for array in arrays]) if len(arrays) > 1 else np.asarray(arrays[0])
     whole = np.ascontiguousarray(whole, whole.dtype.newbyteorder("="))
     try:
-        with _hold_directory(LONGEST_WAIT) as directory:
+        with _hold_own_directory(LONGEST_WAIT) as directory:
             path = directory / _name(whole)
             _remove_unused(directory, path)
             mapped = _map(path, whole)
@@ -86,7 +87,7 @@ def _as_tensor(array):
 
 def remove_unused() -> None:
     """Removes the files that no process maps, unless another process is doing so."""
-    with contextlib.suppress(OSError), _hold_directory(0.0) as directory:
+    with contextlib.suppress(OSError), _hold_own_directory(0.0) as directory:
         _remove_unused(directory)
 
 
@@ -96,30 +97,19 @@ def find_directory() -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def _hold_directory(seconds) -> Iterator[pathlib.Path]:
-    """Locks the directory, so that no other process writes or removes anything in it.
+def _hold_own_directory(seconds) -> Iterator[pathlib.Path]:
+    """Holds this user's directory, so that no other process writes or removes anything in it.
 
     Raises:
       OSError: If another process still holds it after `seconds`, or if it is not this user's alone.
     """
-    directory, end = find_directory(), time.monotonic() + seconds
+    directory = find_directory()
     directory.mkdir(mode=0o700, exist_ok=True)
     found = os.lstat(directory)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise PermissionError(f"{directory} is not this user's alone.")
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= end:
-                    raise
-                time.sleep(0.05)
+    with hold_directory(directory, seconds):
         yield directory
-    finally:
-        os.close(descriptor)
 
 
 def _name(array):

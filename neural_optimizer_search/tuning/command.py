@@ -22,13 +22,14 @@ from neural_optimizer_search.origin import is_made_here
 from neural_optimizer_search.recorded_flags import changed_on_resume, check_recorded, record
 from neural_optimizer_search.records.progress import ProgressBar
 from neural_optimizer_search.records.run_directory import (
+    OF_TUNING,
     STUDY,
     TRACEBACKS,
     TUNED,
-    find_other_file,
-    find_owner,
+    explain_no_resume,
     make_directory,
     remove_unbegun,
+    require_free,
     require_own_files,
 )
 from neural_optimizer_search.search.fresh import choose_seeds
@@ -104,13 +105,7 @@ def _open_new(p: Parser, given) -> OpenTuning:
     is_new = "out" not in given or not out.exists()
     try:
         out = given.get("out") or make_directory(f"tune-{config.task.replace(':', '.')}-seed{config.seed}")
-        owner = find_owner(out)
-        if owner == "a tuning of nos-tune":
-            p.error(f"argument --out: {out} holds {owner}. Use --resume {quote(out)}, or another directory.")
-        if owner:
-            p.error(f"argument --out: {out} holds {owner}. Give another directory.")
-        if other := find_other_file(out, (TUNED, TRACEBACKS)):
-            p.error(f"argument --out: {out} has {other}, which the tuning would write over. Give another directory.")
+        require_free(p, out, "the tuning", (TUNED, TRACEBACKS), resumes=OF_TUNING)
         out.mkdir(parents=True, exist_ok=True)
         create(out / STUDY, record(config), rule)
         return OpenTuning(config, out, StudyFile(out / STUDY))
@@ -127,17 +122,9 @@ def _open_old(p: Parser, given) -> OpenTuning:
     out = given["resume"]
     if "out" in given:
         p.error("argument --out: not allowed with --resume: a resumed tuning stays in its directory.")
-    try:
+    with explain_no_resume(p, out, "a tuning"):
         require_own_files(out)
         file = StudyFile(out / STUDY)
-    except InUse as error:
-        p.error(f"argument --resume: {error} Wait for it, or stop it.")
-    except FileNotFoundError as error:
-        p.error(f"argument --resume: {out} is not a tuning: {error}")
-    except (OSError, sqlite3.OperationalError) as error:
-        p.error(f"argument --resume: {out} cannot be opened now: {error}. Fix that, and try again.")
-    except (ValueError, sqlite3.Error) as error:
-        p.error(f"argument --resume: {out} is not a tuning: {error}")
     try:
         check_recorded(TuneConfig, file.config)
         config = changed_on_resume(p, TuneConfig, given, file.config, is_made_here(file.origin, out))

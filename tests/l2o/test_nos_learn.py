@@ -32,6 +32,7 @@ def small(monkeypatch):
 def begin(directory):
     """Small settings in the place of the usual ones."""
     directory.mkdir()
+    saved.lock(directory).close()
     saved.save_config(directory, Training("bowls"), GuidedPolicySearchConfig(**SMALL))
 
 

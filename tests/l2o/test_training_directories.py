@@ -185,6 +185,14 @@ def test_a_directory_of_something_else(name, owner, capsys, tmp_path):
     assert os.listdir(tmp_path / "run") == [name]
 
 
+def test_a_file_of_something_else(capsys, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / saved.CONFIG).write_text("mine")
+    said = refused(capsys, "--family", "bowls", "--out", "run")
+    assert f"run has {saved.CONFIG}, which the training would write over. Give another directory." in said
+    assert (tmp_path / "run" / saved.CONFIG).read_text() == "mine"
+
+
 def test_a_state_without_its_settings_is_not_overwritten(capsys, tmp_path):
     trainings.write(tmp_path / "run")
     (tmp_path / "run" / saved.CONFIG).unlink()

@@ -29,6 +29,7 @@ WITHOUT_INFLUENCE = {
     "dsl.rule_checks": "refuses rules, and changes none",
     "dsl.space": "what may be proposed",
     **{f"dsl.{name}": "likewise" for name in ("presets", "search_space")},
+    "file_lock": "lets one process at a time write",
     "files": "writes files whole",
     "plurals": "writes counts in messages",
     "arguments": "refuses values, and changes none",

@@ -276,6 +276,33 @@ def test_a_cache_that_is_held_when_it_is_opened(path, monkeypatch):
     assert notice.startswith(f"the cache {path} cannot be used: another process has held it for ")
 
 
+class Refusing(sqlite3.Connection):
+    """A connection to a file next to which SQLite cannot create a journal."""
+
+    def execute(self, query, *values):
+        if "sqlite_master" in query:
+            raise sqlite3.OperationalError("unable to open database file")
+        return super().execute(query, *values)
+
+
+def test_where_no_journal_can_be_created_a_cache_is_read(path, monkeypatch):
+    fill(path)
+    first = sqlite3.connect(path, factory=Refusing)
+    monkeypatch.setattr(cache_file, "connect", lambda path: first)
+    with contextlib.closing(open_cache(path, [])) as cache:
+        assert cache.get(FOUND[0].key) == FOUND[0]
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        first.execute("SELECT 1")
+
+
+def test_looking_at_a_cache_leaves_nothing_beside_it(path):
+    fill(path)
+    change(path, "PRAGMA application_id=0")
+    path.with_name("cache.sqlite-shm").write_bytes(b"")
+    assert cache_file.is_there(path)
+    assert sorted(os.listdir(path.parent)) == ["cache.sqlite", "cache.sqlite-shm"]
+
+
 def test_a_full_disk_is_told_once(path):
     fill(path)
     notices = []

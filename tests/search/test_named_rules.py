@@ -16,7 +16,7 @@ from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search.archive import read_archive
-from neural_optimizer_search.search.named_rules import find_rule, find_rules, find_starts
+from neural_optimizer_search.search.named_rules import find_rule, find_starts
 
 pytestmark = pytest.mark.once
 
@@ -39,10 +39,14 @@ def texts(rules):
     return [str(rule) for rule in rules]
 
 
+def rules_of(texts):
+    return [start.rule for start in find_starts(texts)]
+
+
 def test_formulas_names_and_rules_of_runs_each_once(run):
     texts_of_start = ["adam", "sign(m) * g, beta_1=0.5", "1 * Adam", "run:run#2", "run#2", " -g"]
-    assert texts(find_rules(texts_of_start)) == ["Adam", "sign(m) * g, beta_1=0.5", "drop(g, 0.3)", "-g"]
-    assert texts(find_rules(["run:run"])) == list(FOUND)
+    assert texts(rules_of(texts_of_start)) == ["Adam", "sign(m) * g, beta_1=0.5", "drop(g, 0.3)", "-g"]
+    assert texts(rules_of(["run:run"])) == list(FOUND)
     assert str(find_rule("run:run#1")) == str(find_rule("run#1")) == FOUND[0]
 
 
@@ -69,25 +73,25 @@ def test_a_setting_counts_whatever_names_the_rule_first():
 
 
 def test_nothing_the_published_rules_and_the_archive():
-    assert find_rules(["none"]) == []
-    published = find_rules(["catalogue"])
+    assert rules_of(["none"]) == []
+    published = rules_of(["catalogue"])
     assert {rule.canonical() for rule in published} == {row.rule.canonical() for row in CATALOGUE.values()}
     assert len({rule.canonical() for rule in published}) == len(published)
-    assert find_rules(["archive"]) == [one.rule for one in read_archive().rules]
-    assert len(find_rules(["archive", "catalogue", "archive"])) > len(published)
+    assert rules_of(["archive"]) == [one.rule for one in read_archive().rules]
+    assert len(rules_of(["archive", "catalogue", "archive"])) > len(published)
 
 
 def test_files(tmp_path):
     rules = [parse_formula(text) for text in ("sign(g) * m", "Adam, beta_1=0.5")]
     path = tmp_path / "rules"
     path.write_text(f"# mine\n\nadam  # a name\n{rules[0]}\n{rules[1].to_json()}\n")
-    assert find_rules([str(path)]) == [CATALOGUE["adam"].rule, *rules]
+    assert rules_of([str(path)]) == [CATALOGUE["adam"].rule, *rules]
     path = tmp_path / "rules.json"
     for content in (rules, {"rules": rules}):
         path.write_text(json.dumps(content, default=lambda rule: json.loads(rule.to_json())))
-        assert find_rules([str(path)]) == rules
+        assert rules_of([str(path)]) == rules
     path.write_text(rules[1].to_json())
-    assert find_rules([str(path)]) == rules[1:]
+    assert rules_of([str(path)]) == rules[1:]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +117,7 @@ def test_files(tmp_path):
 def test_files_that_are_none(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(Damaged, match=message):
-        find_rules([str(tmp_path / name)])
+        rules_of([str(tmp_path / name)])
 
 
 @pytest.mark.parametrize(
@@ -134,20 +138,28 @@ def test_files_that_are_none(tmp_path, name, content, message):
 def test_texts_that_name_no_rule(run, text, message):
     os.mkfifo("pipe")
     with pytest.raises(ValueError, match=message):
-        find_rules(["adam", text])
+        rules_of(["adam", text])
 
 
 def test_a_rule_that_no_run_can_hold(tmp_path):
     iterations = [["g", "m", "identity", "identity", "add"]]
     iterations += [[k, "g", "identity", "identity", "mul"] for k in range(70)]
     (tmp_path / "large.json").write_text(json.dumps({"iterations": iterations}))
-    with pytest.raises(ValueError, match=r"must be rules that a run can hold: .* or 64 iterations"):
-        find_rules([str(tmp_path / "large.json")])
+    with pytest.raises(ValueError, match=r"must be rules that a run can hold: .* more than 64 iterations"):
+        rules_of([str(tmp_path / "large.json")])
+
+
+def test_a_rule_of_many_words(tmp_path):
+    iterations = [["g", "m", "identity", "identity", "add"]]
+    iterations += [[k, k, "exp", "sqrt", "mul"] for k in range(10)]
+    (tmp_path / "large.json").write_text(json.dumps({"iterations": iterations}))
+    (rule,) = rules_of([str(tmp_path / "large.json")])
+    assert len(rule.formula()) > 10_000
 
 
 def test_none_is_alone():
     with pytest.raises(ValueError, match=r"must be none alone, or rules. Received: none adam"):
-        find_rules(["none", "adam"])
+        rules_of(["none", "adam"])
 
 
 def test_a_damaged_run(run):
@@ -155,4 +167,4 @@ def test_a_damaged_run(run):
         file.write(b"nothing")
     for text in ("run:run", "run:run#1"):
         with pytest.raises(Damaged):
-            find_rules([text])
+            rules_of([text])

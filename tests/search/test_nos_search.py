@@ -141,7 +141,7 @@ def test_without_tf_agents(tmp_path, capfd, monkeypatch, trains_nothing):
         command.main(["--algorithm", "ppo", "--out", str(tmp_path / "none")])
     assert stopped.value.code == 2
     error = capfd.readouterr().err
-    missing = "ppo needs a package that is not installed: pip install "
+    missing = "ppo needs TF-Agents: pip install "
     assert error.startswith(f"nos-search: argument --algorithm: {missing}")
     assert "Usable here: random, evolution, local, exhaustive" in error and error.count("\n") == 1
     assert not (tmp_path / "none").exists()
@@ -176,7 +176,7 @@ def test_a_run_is_not_overwritten(run, capfd):
     with pytest.raises(SystemExit) as stopped:
         command.main(["--out", str(run)])
     assert stopped.value.code == 2
-    assert f"holds a run. Use --resume {run}, or another directory." in capfd.readouterr().err
+    assert f"holds a search. Use --resume {run}, or another directory." in capfd.readouterr().err
     assert found(run) == before
 
 

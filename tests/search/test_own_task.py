@@ -230,6 +230,19 @@ def test_a_promotion_looks_at_its_task_too(mine, capfd):
     assert told.endswith("Undo that, or give another --out.")
 
 
+# -- Without Optuna --------------------------------------------------------------------------------
+
+
+def test_without_optuna_another_algorithm_runs_and_it_is_said_why(mine, monkeypatch, capfd):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    flags = [*TINY, "--start", "none", "--budget", "2", "--task", mine.task, "--out", "run"]
+    told = refused(capfd, command.main, *flags)
+    assert told == "nos-search: needs optuna: pip install 'neural-optimizer-search[search]'"
+    assert command.main([*flags, "--constants", "0"]) == 0
+    first = capfd.readouterr().out.splitlines()[0]
+    assert first == "Local search, because settings needs Optuna: pip install 'neural-optimizer-search[search]'"
+
+
 # -- The data --------------------------------------------------------------------------------------
 
 
@@ -237,6 +250,12 @@ def test_a_worker_with_other_data_refuses(mine):
     task = NamedTask(mine.task, data="of another process")
     with pytest.raises(ValueError, match=r"the data of own_task_.* are others in each process"):
         task.child(task.protocols["default"])
+
+
+def test_data_that_are_compared_with_nothing_are_not_read(mine, monkeypatch):
+    monkeypatch.setattr("neural_optimizer_search.tasks.named_task.hash_data", lambda child: pytest.fail("it is read"))
+    task = NamedTask(mine.task)
+    assert task.child(task.protocols["default"])
 
 
 def test_a_worker_with_another_model_refuses(mine):

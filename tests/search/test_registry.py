@@ -93,13 +93,21 @@ def test_without_tf_agents(monkeypatch):
     monkeypatch.setitem(sys.modules, "tf_agents", None)
     if "ppo" not in registry.algorithm_names():
         pytest.skip("The entry points of this package are not installed.")
-    missing = r"ppo needs a package that is not installed: pip install .*\[tf-agents\]"
+    missing = r"ppo needs TF-Agents: pip install .*\[tf-agents\]"
     with pytest.raises(UnknownAlgorithm, match=missing):
         find_usable_algorithm("ppo")
     with pytest.raises(UnknownAlgorithm, match="Usable here: random, evolution, local, exhaustive"):
         find_usable_algorithm("ppo")
     assert registry.default_algorithm() == registry.default_algorithm("paper") == "local"
     assert title_of("ppo", "fast") == "PPO (fast)"
+
+
+def test_without_optuna(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(UnknownAlgorithm, match=r"^settings needs Optuna: pip install .*\[search\]'\. Usable here: "):
+        find_usable_algorithm("settings")
+    assert registry.default_algorithm(tasks=["mine:task"]) == "local"
+    assert title_of("settings") == "Search for settings"
 
 
 def test_a_checkout_that_is_not_installed_says_so(tmp_path, capfd, monkeypatch, trains_nothing):

@@ -133,9 +133,9 @@ def test_any_order_in_memory(array, directory):
 
 def test_nobody_waits_only_to_clean_up(directory):
     share([ARRAY])
-    with shared_data._hold_directory(0.0):
+    with shared_data._hold_own_directory(0.0):
         remove_unused()  # returns at once
-        with pytest.raises(BlockingIOError), shared_data._hold_directory(0.1):
+        with pytest.raises(TimeoutError), shared_data._hold_own_directory(0.1):
             pass
 
 
