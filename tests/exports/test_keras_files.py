@@ -122,6 +122,19 @@ def test_other_dtypes(framework, dtype):
     np.testing.assert_allclose(*weights, rtol=1e-6, atol={"float16": 2e-3, "bfloat16": 1.6e-2, "float64": 0.0}[dtype])
 
 
+@of_tensorflow
+@each_framework
+@each_rule
+def test_bfloat16_needs_no_kernel_that_a_gpu_lacks(rule, framework):
+    import tensorflow as tf
+
+    optimizer, w = new(rule, framework), paths.new_variable(np.ones(4), "bfloat16")
+    optimizer.build([w])
+    graph = tf.function(lambda g: optimizer.apply_gradients([(g, w)]))
+    operations = graph.get_concrete_function(tf.TensorSpec(w.shape, "bfloat16")).graph.get_operations()
+    assert not [one.type for one in operations if one.type.startswith("ResourceApply")]
+
+
 def load_file(rule, framework, path):
     """As a user imports it."""
     path.write_text(rule.to_source("MyOptimizer", framework))

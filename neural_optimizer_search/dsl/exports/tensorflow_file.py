@@ -109,8 +109,10 @@ def _update_step(export):
         ),
         f"    direction = self.direction({', '.join(inputs)})",
         "    direction = tf.cast(direction, variable.dtype)",
-        "    # w <- w - rate * direction, in one pass over the memory.",
-        "    tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=direction)",
+        '    if variable.dtype == "bfloat16":  # has no such kernel on a GPU',
+        "        variable.assign_sub(rate * direction)",
+        "    else:  # w <- w - rate * direction, in one pass over the memory",
+        "        tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=direction)",
         *indent(_STORAGE.after(equation.kept)),
     ]
 

@@ -52,8 +52,10 @@ def step_down(optimizer: Any, variable: Any, rate: Any, direction: Any) -> None:
     _subtract(variable, rate, fit(direction, variable))
 
 
-def find_kernel(name: str) -> Optional[Callable[..., None]]:
-    """TensorFlow's kernel, which makes one pass over the memory."""
+def find_kernel(name: str, variable: Any) -> Optional[Callable[..., None]]:
+    """TensorFlow's kernel, which makes one pass over the memory; None for bfloat16."""
+    if not _has_kernels(variable):
+        return None
     kernel = getattr(tf.raw_ops, f"ResourceApply{name}")
 
     def apply(var: Any, m: Any, grad: tf.Tensor, **numbers: Any) -> None:
@@ -76,4 +78,12 @@ def of_signs(function: Callable[[Any], Any], x: Any, signs: tf.Tensor) -> tf.Ten
 def _subtract(variable, rate, delta):
     """Subtracts in one pass over the memory, where `assign_sub` needs two."""
     rate = tf.cast(rate, delta.dtype)
-    tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=delta)
+    if _has_kernels(variable):
+        tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=delta)
+    else:
+        variable.assign_sub(rate * delta)
+
+
+def _has_kernels(variable):
+    """Whether TensorFlow has its kernels of optimizers for the variable's dtype, on a GPU too."""
+    return variable.dtype != "bfloat16"
