@@ -122,14 +122,14 @@ def _keep(export):
     yield only(
         any(row.beta for row in kept),
         "def _average(kept, value, beta):",
-        "    kept.assign_add((tf.cast(value, kept.dtype) - kept) * (1 - beta))",
-        "    return tf.cast(kept, value.dtype)",
+        "    old = tf.cast(kept, value.dtype)",
+        "    return _replace(kept, old + (value - old) * (1 - beta))",
     )
     yield only(
-        any(not row.beta for row in kept),
+        kept,
         "def _replace(kept, value):",
         "    kept.assign(tf.cast(value, kept.dtype))",
-        "    return value",
+        "    return value  # not rounded to 16 bits",
     )
 
 

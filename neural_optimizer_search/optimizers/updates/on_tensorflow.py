@@ -7,6 +7,7 @@ from typing import Any, Optional
 import tensorflow as tf
 
 from neural_optimizer_search.dsl.constants import Beta
+from neural_optimizer_search.dsl.state import next_average
 from neural_optimizer_search.operations.on_tensorflow import cast_like
 
 read = tf.convert_to_tensor
@@ -37,14 +38,17 @@ def widen(tensor: tf.Tensor) -> tf.Tensor:
 
 def advance(optimizer: Any, average: Any, value: tf.Tensor, beta: Beta) -> tf.Tensor:
     """average <- β·average + (1-β)·value; returns it as a tensor."""
-    _subtract(average, beta.complement, read(average) - tf.cast(value, average.dtype))
-    return read(average)
+    old = read(average)
+    if old.dtype.size >= 4:
+        _subtract(average, beta.complement, old - value)
+        return read(average)
+    return replace(optimizer, average, next_average(widen(old), value, beta))
 
 
 def replace(optimizer: Any, kept: Any, value: tf.Tensor) -> tf.Tensor:
     """kept <- value; returns it as a tensor."""
     kept.assign(tf.cast(value, kept.dtype))
-    return value
+    return value  # not rounded to 16 bits
 
 
 def step_down(optimizer: Any, variable: Any, rate: Any, direction: Any) -> None:
