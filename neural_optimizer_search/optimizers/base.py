@@ -75,8 +75,8 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
         """
         raise NotImplementedError
 
-    def find_kernel(self) -> Optional[Callable[[State, Any], None]]:
-        """A native kernel that computes the same update in one pass over the memory, if there is one.
+    def find_kernel(self, variable: Any) -> Optional[Callable[[State, Any], None]]:
+        """A native kernel that computes the same update in one pass over the memory, if the variable's dtype has one.
 
         It is called with a state in which the weights and the averages, not yet updated, are variables, and with the
         learning rate.
@@ -119,7 +119,7 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
         """Updates one variable and its averages; only Keras 3 passes the learning rate."""
         rate = self.learning_rate if learning_rate is None else learning_rate
         with updates.of_backend().without_gradients():
-            step, kernel = self._read(gradient, variable), self.find_kernel()
+            step, kernel = self._read(gradient, variable), self.find_kernel(variable)
             if kernel is not None:
                 kernel(step, rate)
                 return

@@ -70,11 +70,12 @@ class PublishedRule:
     def make(self, **arguments: Any) -> Any:
         """Creates an optimizer of this rule; the arguments are those of the class, such as `learning_rate`.
 
-        Arguments that are not given default to the row's own. The row's schedule takes `decay_steps` steps.
+        Arguments that are not given default to the row's own. The row's schedule, which a given learning rate
+        replaces, takes `decay_steps` steps.
         """
         rule = {"rule": self.rule} if self.optimizer is RuleOptimizer else {}
-        if self.learning_rate is not None:
-            arguments.setdefault("learning_rate", self._make_rate(arguments.get("decay_steps")))
+        if self.learning_rate is not None and "learning_rate" not in arguments:
+            arguments["learning_rate"] = self._make_rate(arguments.get("decay_steps"))
         if self.weight_decay:
             arguments.setdefault("weight_decay", self.weight_decay)
         return self.optimizer(**rule, **self.arguments, **arguments)
@@ -152,7 +153,8 @@ def get(identifier: Any, **arguments: Any) -> Any:
       identifier: A name of the `CATALOGUE`, in upper or lower case, with "-" or "_"; else a formula, as
         `parse_formula` reads it; or a config from `serialize`; or an optimizer, which is returned unchanged.
       **arguments: With a name or a formula, the arguments of `PowerSign`, `AddSign` or `RuleOptimizer`, such as
-        `learning_rate`; names that contain a decay require `decay_steps`.
+        `learning_rate`; names that contain a decay require `decay_steps`, as does the schedule of a name if no
+        `learning_rate` is given.
 
     Raises:
       ValueError: If the text is neither a name nor a formula, the identifier has none of these types, arguments are

@@ -72,13 +72,13 @@ class SignOptimizer(DirectionOptimizer):
         agreement = step.ops.sign(step.g) * step.ops.sign(step.kept("m"))
         return updates.of_backend().of_signs(self.factor, self.f(step), agreement) * step.g
 
-    def find_kernel(self) -> Optional[Callable[[State, Any], None]]:
+    def find_kernel(self, variable: Any) -> Optional[Callable[[State, Any], None]]:
         own = type(self)
         brings_kernel = next(each for each in own.__mro__ if "kernel" in vars(each))
         for name in _EQUATION:
             if name in vars(self) or getattr(own, name) is not getattr(brings_kernel, name):
                 return None
-        kernel = updates.of_backend().find_kernel(self.kernel)
+        kernel = updates.of_backend().find_kernel(self.kernel, variable)
         return kernel and functools.partial(self._apply_kernel, kernel)
 
     def _apply_kernel(self, kernel, step, learning_rate):

@@ -61,6 +61,17 @@ def test_a_checkpoint_continues_bit_for_bit(row, built, tmp_path):
     status.assert_consumed()
 
 
+@SOME_ROWS
+def test_bfloat16_needs_no_kernel_that_a_gpu_lacks(row):
+    for dtype in ("float32", "bfloat16"):
+        w, optimizer = variable(start(), dtype), row.make()
+        optimizer.build([w])
+        graph = tf.function(lambda g, w=w, optimizer=optimizer: optimizer.apply_gradients([(g, w)]))
+        operations = graph.get_concrete_function(tf.TensorSpec(w.shape, dtype)).graph.get_operations()
+        # TensorFlow has these for float32 only on both a CPU and a GPU.
+        assert any(one.type.startswith("ResourceApply") for one in operations) == (dtype == "float32")
+
+
 # -- Sparse gradients ------------------------------------------------------------------------------
 
 ACCUMULATED = {"gradient_accumulation_steps": 3}

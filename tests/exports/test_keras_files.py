@@ -122,6 +122,29 @@ def test_other_dtypes(framework, dtype):
     np.testing.assert_allclose(*weights, rtol=1e-6, atol={"float16": 2e-3, "bfloat16": 1.6e-2, "float64": 0.0}[dtype])
 
 
+@each_framework
+@pytest.mark.parametrize("formula", ["Adam", "g / sqrt(v_max)"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_averages_are_read_before_they_are_rounded_to_half_precision(framework, formula, dtype):
+    w = paths.new_variable(1.0, dtype)
+    optimizer = new(parse_formula(formula), framework, learning_rate=0.5)
+    optimizer.apply_gradients([(paths.new_tensor(1e-3, dtype), w)])  # v is 1e-9, which in float16 is 0
+    np.testing.assert_allclose(float(paths.to_numpy(w)), 0.5, rtol=1e-2)
+
+
+@of_tensorflow
+@each_framework
+@each_rule
+def test_bfloat16_needs_no_kernel_that_a_gpu_lacks(rule, framework):
+    import tensorflow as tf
+
+    optimizer, w = new(rule, framework), paths.new_variable(np.ones(4), "bfloat16")
+    optimizer.build([w])
+    graph = tf.function(lambda g: optimizer.apply_gradients([(g, w)]))
+    operations = graph.get_concrete_function(tf.TensorSpec(w.shape, "bfloat16")).graph.get_operations()
+    assert not [one.type for one in operations if one.type.startswith("ResourceApply")]
+
+
 def load_file(rule, framework, path):
     """As a user imports it."""
     path.write_text(rule.to_source("MyOptimizer", framework))

@@ -215,6 +215,7 @@ def test_what_a_search_found_is_used_as_it_was_found(name):
     assert config["weight_decay"] == row.weight_decay
     config = optimizers.get(name, decay_steps=steps, learning_rate=0.5, weight_decay=0.25).get_config()
     assert (config["learning_rate"], config["weight_decay"]) == (0.5, 0.25)
+    assert optimizers.get(name, learning_rate=0.5).get_config()["learning_rate"] == 0.5
     with pytest.raises(ValueError, match=f"`decay_steps` must be .* for the schedule of '{name}'. Received: None"):
         optimizers.get(name)
 

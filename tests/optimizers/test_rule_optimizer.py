@@ -191,6 +191,14 @@ def test_half_precision_draws_too(dtype):
     assert dtype_of(w) == dtype and abs(array(w).astype(float).std() - 0.1) < 0.01
 
 
+@pytest.mark.parametrize("formula", ["Adam", "g / sqrt(v_max)"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_averages_are_read_before_they_are_rounded_to_half_precision(dtype, formula):
+    w = variable(1.0, dtype)
+    apply(RuleOptimizer(formula, 0.5), [tensor(1e-3, dtype)], [w])  # v is 1e-9, which in float16 is 0
+    np.testing.assert_allclose(array(w).astype(float), 0.5, rtol=1e-2)
+
+
 def test_noise_is_the_same_in_a_function():
     gradients = tensor(BIG[0])
     eager = run(RuleOptimizer("drop(g, 0.5) + eps", 0.1, seed=3), BIG[:1])[0, 0]

@@ -109,8 +109,10 @@ def _update_step(export):
         ),
         f"    direction = self.direction({', '.join(inputs)})",
         "    direction = tf.cast(direction, variable.dtype)",
-        "    # w <- w - rate * direction, in one pass over the memory.",
-        "    tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=direction)",
+        '    if variable.dtype == "bfloat16":  # has no such kernel on a GPU',
+        "        variable.assign_sub(rate * direction)",
+        "    else:  # w <- w - rate * direction, in one pass over the memory",
+        "        tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=direction)",
         *indent(_STORAGE.after(equation.kept)),
     ]
 
@@ -120,14 +122,14 @@ def _keep(export):
     yield only(
         any(row.beta for row in kept),
         "def _average(kept, value, beta):",
-        "    kept.assign_add((tf.cast(value, kept.dtype) - kept) * (1 - beta))",
-        "    return tf.cast(kept, value.dtype)",
+        "    old = tf.cast(kept, value.dtype)",
+        "    return _replace(kept, old + (value - old) * (1 - beta))",
     )
     yield only(
-        any(not row.beta for row in kept),
+        kept,
         "def _replace(kept, value):",
         "    kept.assign(tf.cast(value, kept.dtype))",
-        "    return value",
+        "    return value  # not rounded to 16 bits",
     )
 
 

@@ -46,7 +46,7 @@ def step_down(optimizer: Any, variable: Any, rate: Any, direction: Any) -> None:
     optimizer.assign_sub(variable, _ops.cast(rate, direction.dtype) * direction)
 
 
-def find_kernel(name: str) -> Optional[Callable[..., Any]]:
+def find_kernel(name: str, variable: Any) -> Optional[Callable[..., Any]]:
     """None: XLA fuses the plain update."""
     return None
 

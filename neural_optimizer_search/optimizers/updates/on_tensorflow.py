@@ -7,6 +7,7 @@ from typing import Any, Optional
 import tensorflow as tf
 
 from neural_optimizer_search.dsl.constants import Beta
+from neural_optimizer_search.dsl.state import next_average
 from neural_optimizer_search.operations.on_tensorflow import cast_like
 
 read = tf.convert_to_tensor
@@ -37,14 +38,17 @@ def widen(tensor: tf.Tensor) -> tf.Tensor:
 
 def advance(optimizer: Any, average: Any, value: tf.Tensor, beta: Beta) -> tf.Tensor:
     """average <- β·average + (1-β)·value; returns it as a tensor."""
-    _subtract(average, beta.complement, read(average) - tf.cast(value, average.dtype))
-    return read(average)
+    old = read(average)
+    if old.dtype.size >= 4:
+        _subtract(average, beta.complement, old - value)
+        return read(average)
+    return replace(optimizer, average, next_average(widen(old), value, beta))
 
 
 def replace(optimizer: Any, kept: Any, value: tf.Tensor) -> tf.Tensor:
     """kept <- value; returns it as a tensor."""
     kept.assign(tf.cast(value, kept.dtype))
-    return value
+    return value  # not rounded to 16 bits
 
 
 def step_down(optimizer: Any, variable: Any, rate: Any, direction: Any) -> None:
@@ -52,8 +56,10 @@ def step_down(optimizer: Any, variable: Any, rate: Any, direction: Any) -> None:
     _subtract(variable, rate, fit(direction, variable))
 
 
-def find_kernel(name: str) -> Optional[Callable[..., None]]:
-    """TensorFlow's kernel, which makes one pass over the memory."""
+def find_kernel(name: str, variable: Any) -> Optional[Callable[..., None]]:
+    """TensorFlow's kernel, which makes one pass over the memory; None for bfloat16."""
+    if not _has_kernels(variable):
+        return None
     kernel = getattr(tf.raw_ops, f"ResourceApply{name}")
 
     def apply(var: Any, m: Any, grad: tf.Tensor, **numbers: Any) -> None:
@@ -76,4 +82,12 @@ def of_signs(function: Callable[[Any], Any], x: Any, signs: tf.Tensor) -> tf.Ten
 def _subtract(variable, rate, delta):
     """Subtracts in one pass over the memory, where `assign_sub` needs two."""
     rate = tf.cast(rate, delta.dtype)
-    tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=delta)
+    if _has_kernels(variable):
+        tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=delta)
+    else:
+        variable.assign_sub(rate * delta)
+
+
+def _has_kernels(variable):
+    """Whether TensorFlow has its kernels of optimizers for the variable's dtype, on a GPU too."""
+    return variable.dtype != "bfloat16"

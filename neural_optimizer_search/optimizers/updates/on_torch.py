@@ -52,7 +52,7 @@ def step_down(optimizer: Any, variable: Any, rate: Any, direction: Any) -> None:
         value.sub_(rate * direction)
 
 
-def find_kernel(name: str) -> Optional[Callable[..., None]]:
+def find_kernel(name: str, variable: Any) -> Optional[Callable[..., None]]:
     """None: PyTorch has no native kernel."""
     return None
 

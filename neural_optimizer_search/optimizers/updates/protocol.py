@@ -38,8 +38,8 @@ class Updates(Protocol):
         """variable <- variable - rate * direction."""
         ...
 
-    def find_kernel(self, name: str, /) -> Optional[Callable[..., None]]:
-        """The native kernel of "PowerSign" or "AddSign", if the backend has one.
+    def find_kernel(self, name: str, variable: Any, /) -> Optional[Callable[..., None]]:
+        """The native kernel of "PowerSign" or "AddSign", if the backend has one for the variable's dtype.
 
         It takes the arguments of TensorFlow's `ResourceApplyPowerSign` or `ResourceApplyAddSign`, but takes variables
         instead of handles, and numbers of any type.
