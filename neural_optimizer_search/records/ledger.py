@@ -38,6 +38,8 @@ from neural_optimizer_search.records.run_table import RunTable
 from neural_optimizer_search.records.stored import StoredRows
 
 LAST_RULES = 4096  # number of recent rules that are kept, because many samples repeat a rule
+# Rules that are no sample yet come last, by their keys: with many workers, chance decides which is measured first.
+_BY_FIRST_SAMPLE = "COALESCE((SELECT MIN(position) FROM samples WHERE samples.key = evaluations.key), 9e999), key"
 # The kinds of ledgers.
 SEARCH, PROMOTION = "search", "promotion"
 
@@ -138,12 +140,17 @@ class Ledger:
 
     def evaluation_rows(self, role: Optional[str] = None) -> StoredRows[Evaluation]:
         """Like `evaluations`, but each row is read on access."""
+        return self._read_evaluations("? IS NULL OR role = ?", [role, role])
 
+    def found_rows(self) -> StoredRows[Evaluation]:
+        """The evaluations of proposed rules, in the order of their first samples; each row is read on access."""
+        return self._read_evaluations("role = ?", ["search"], _BY_FIRST_SAMPLE)
+
+    def _read_evaluations(self, where, values, order="rowid"):
         def make(*row):
             return from_row(dict(zip(COLUMNS, row)))
 
-        query = f"SELECT {', '.join(COLUMNS)} FROM evaluations"
-        return StoredRows(self._db, query, "? IS NULL OR role = ?", [role, role], make)
+        return StoredRows(self._db, f"SELECT {', '.join(COLUMNS)} FROM evaluations", where, values, make, order)
 
     # -- Fresh seeds -----------------------------------------------------------------------------------
 

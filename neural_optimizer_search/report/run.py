@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, Optional, Union
 
 from neural_optimizer_search import flags
 from neural_optimizer_search.dsl.rule import Rule
@@ -20,18 +20,18 @@ from neural_optimizer_search.measuring.probe import Probe
 from neural_optimizer_search.recorded_flags import complete
 from neural_optimizer_search.records.ledger import Ledger, Sample
 from neural_optimizer_search.records.rows import Tuning
-from neural_optimizer_search.records.run_directory import LEDGER, rank
+from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.records.stored import Joined
 from neural_optimizer_search.report.axes import is_plottable
 from neural_optimizer_search.report.columns import History, Measured, Ranked
 from neural_optimizer_search.search.config import SearchConfig
-from neural_optimizer_search.search.known_optimizers import name_known_optimizer
 from neural_optimizer_search.search.ranking import (
     LOOKS,
     Contender,
+    KnownOptimizer,
     Ranking,
     make_ranking,
-    name_baselines,
+    read_known_optimizers,
     read_probes,
 )
 from neural_optimizer_search.search.score_words import ScoreWords, choose_words
@@ -39,18 +39,6 @@ from neural_optimizer_search.search.score_words import ScoreWords, choose_words
 
 class NotARun(ValueError):
     """There is no search in the given directory, or it is damaged; the message names the place and the cause."""
-
-
-class KnownOptimizer(NamedTuple):
-    """A known optimizer, measured like the rules of the search.
-
-    Attributes:
-      name: Its name, such as "Adam".
-      evaluation: Its `Evaluation`.
-    """
-
-    name: str
-    evaluation: Evaluation
 
 
 @dataclass(frozen=True)
@@ -61,8 +49,8 @@ class RecordedSearch:
       place: The directory, as it was given.
       name: The directory's name.
       config: What `nos-search` recorded about the search.
-      found: The `Evaluation`s of proposed rules, in order.
-      baselines: The known optimizers, the best first.
+      found: The `Evaluation`s of proposed rules, in the order in which they were proposed first.
+      baselines: The known optimizers, in the order in which the search names them.
       samples: All proposals, in order; for an unfinished step, only the measured ones.
       counts: Number of samples and their outcomes, as `Ledger.counts()` gives them.
       versions: Software versions that the search used, one dict for each change.
@@ -132,10 +120,10 @@ class RecordedSearch:
         """The distinct rules among the best, and the known optimizers, in the order of the leaderboard."""
         known = {name: e.rule for name, e in self.baselines}
         optimizers = [e for _, e in self.baselines]
-        best = self.top[:LOOKS]
+        best = self.top.places[:LOOKS]
         # Stopped rules have no rank, but count among those that behave like a better one.
-        stopped = Ranked(self.found, self.measured.halted, self.measured.rewards)[: LOOKS - len(best)]
-        found = [*best, *stopped]
+        stopped = Ranked(self.found, self.measured.halted, self.measured.rewards).places[: LOOKS - len(best)]
+        found = [self.found[place] for place in sorted([*best, *stopped])]
         return make_ranking(found, optimizers, known, self.probes, self.fresh, self.alike, self.tuned)
 
     def find_form(self, e: Evaluation) -> Optional[Evaluation]:
@@ -199,8 +187,8 @@ def read(place: Union[str, Path]) -> RecordedSearch:
                 place=place,
                 name=os.path.basename(os.path.realpath(place)),
                 config=ledger.run.config,
-                found=ledger.evaluation_rows("search"),
-                baselines=_read_baselines(ledger),
+                found=ledger.found_rows(),
+                baselines=read_known_optimizers(ledger),
                 samples=Joined(ledger.sample_rows(only_proposed=True), ledger.unfinished_rows()),
                 counts=ledger.counts(),
                 versions=tuple(ledger.run.versions),
@@ -229,11 +217,6 @@ def _keep_drawable(fresh):
     """Keeps the evaluations whose numbers can be drawn: a foreign ledger may contain anything."""
     drawn = {key: [*e.rewards, *itertools.chain(*e.curves)] for key, e in fresh.items() if e.rewards}
     return {key: fresh[key] for key, numbers in drawn.items() if all(map(is_plottable, numbers))}
-
-
-def _read_baselines(ledger):
-    known = name_baselines(ledger)
-    return [KnownOptimizer(name_known_optimizer(e.rule, known), e) for e in rank(ledger.evaluations("baseline"))]
 
 
 # -- The command that reproduces it ----------------------------------------------------------------

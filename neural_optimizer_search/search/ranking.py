@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.behaviour import Behaviours, Likeness
@@ -34,6 +34,18 @@ NO_FRESH_SEEDS = (
 # ten of these are all the same to a user. Rules near a known optimizer are left out only if they behave like it.
 DIFFERENT = Likeness(probe=0.95, task=0.95)
 LOOKS = 2000  # number of best rules that are distinguished by their behaviours: a millisecond each
+
+
+class KnownOptimizer(NamedTuple):
+    """A known optimizer, measured like the rules of the search.
+
+    Attributes:
+      name: Its name in tables, such as "Adam".
+      evaluation: Its `Evaluation`.
+    """
+
+    name: str
+    evaluation: Evaluation
 
 
 @dataclass(frozen=True)
@@ -155,7 +167,7 @@ def make_ranking(
     alike: Optional[Mapping[str, int]] = None,
     tuned: Iterable[Evaluation] = (),
 ) -> Ranking:
-    """Creates the `Ranking` of evaluations.
+    """Creates the `Ranking` of evaluations. Among equal ones, the first given comes first.
 
     Args:
       found: Evaluations of rules that were proposed; those that were stopped have only estimates, and no rank. Those
@@ -230,18 +242,24 @@ def read_ranking(ledger: Ledger, probes: Optional[Sequence[Probe]] = None) -> Ra
     Raises:
       Damaged: If a row is damaged.
     """
-    # Among equal rewards, the first proposed comes first: with many workers, chance decides which is measured first.
-    sampled = {key: place for place, key in enumerate(ledger.sampled_keys())}
-    found = sorted(ledger.evaluations("search"), key=lambda e: (sampled.get(e.key, len(sampled)), e.key))
+    known = read_known_optimizers(ledger)
+    names = {name: e.rule for name, e in known}
+    probes = read_probes(ledger) if probes is None else probes
+    fresh, alike, tuned = ledger.fresh_evaluations(), ledger.count_alike(), ledger.evaluations("tuned")
+    return make_ranking(ledger.found_rows(), [e for _, e in known], names, probes, fresh, alike, tuned)
+
+
+def read_known_optimizers(ledger: Ledger) -> list[KnownOptimizer]:
+    """The known optimizers that a run measured, in the order in which it names them; others come last."""
     names = name_baselines(ledger)
     listed = list(names.values())
-    known = sorted(
-        ledger.evaluations("baseline"),
-        key=lambda e: (listed.index(e.rule) if e.rule in listed else len(listed), e.key),
-    )
-    fresh, alike = ledger.fresh_evaluations(), ledger.count_alike()
-    tuned = ledger.evaluations("tuned")
-    return make_ranking(found, known, names, read_probes(ledger) if probes is None else probes, fresh, alike, tuned)
+
+    def find_place(e):
+        # Of those that it does not name, chance decides which is measured first if there are many workers.
+        return listed.index(e.rule) if e.rule in listed else len(listed), e.key
+
+    measured = sorted(ledger.evaluations("baseline"), key=find_place)
+    return [KnownOptimizer(name_known_optimizer(e.rule, names), e) for e in measured]
 
 
 def read_probes(ledger: Ledger) -> list[Probe]:

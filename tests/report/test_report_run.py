@@ -25,7 +25,9 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
     found, known = ledgers.found(), ledgers.known()
     run = read(ledgers.write(tmp_path / "one", found, known))
     assert (run.name, run.config, run.found) == ("one", ledgers.CONFIG, found)
-    assert [name for name, _ in run.baselines] == ["AddSign", "PowerSign", "Adam", "RMSProp", "Momentum", "SGD"]
+    best_first = ["AddSign", "PowerSign", "Adam", "RMSProp", "Momentum", "SGD"]
+    assert [one.name for one in run.ranking.known] == best_first
+    assert [name for name, _ in run.baselines] == best_first[::-1]  # as they are named
     assert run.top == found  # they were written best first
     assert run.counts["trained"] == 8 and run.is_finished
 
