@@ -143,7 +143,7 @@ class Ranking:
         """The shortest rule that behaves like this one and passes the screen."""
         if not self.probes:
             return contender.rule
-        screen, own = _make_screen(), Behaviours(self.probes)
+        screen, own = make_screen(), Behaviours(self.probes)
         own.add("", contender.rule)
 
         def is_alike(rule):
@@ -154,7 +154,8 @@ class Ranking:
 
 
 @functools.cache
-def _make_screen():
+def make_screen() -> Screen:
+    """The `Screen` of a search and of its ranking; made once, because its probe keeps the behaviours of rules."""
     return Screen()
 
 
@@ -267,7 +268,7 @@ def read_probes(ledger: Ledger) -> list[Probe]:
     if ledger.run.kind != SEARCH:
         return []
     descent = ledger.run.descent
-    return [Screen().probe, *([Probe(descent)] if descent else [])]
+    return [make_screen().probe, *([Probe(descent)] if descent else [])]
 
 
 def name_baselines(ledger: Ledger) -> dict[str, Rule]:

@@ -10,9 +10,9 @@ import tensorflow as tf
 from neural_optimizer_search import flags
 from neural_optimizer_search.command_line import quote
 from neural_optimizer_search.files import write_whole
+from neural_optimizer_search.measuring.behaviour import Behaviours
 from neural_optimizer_search.measuring.joint import make_joint_bar
 from neural_optimizer_search.measuring.racing import make_bar
-from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import Ledger
@@ -23,7 +23,7 @@ from neural_optimizer_search.records.run_directory import (
     TENSORBOARD,
     TRACEBACKS,
 )
-from neural_optimizer_search.search.alike import open_behaviours
+from neural_optimizer_search.search.alike import record_descent
 from neural_optimizer_search.search.anchors import describe_scales, open_anchors
 from neural_optimizer_search.search.batch_sizes import BatchSizes
 from neural_optimizer_search.search.config import NO_CACHE, SearchConfig
@@ -46,7 +46,7 @@ from neural_optimizer_search.search.progress import (
     describe_steps,
     write_scalars,
 )
-from neural_optimizer_search.search.ranking import read_probes, read_ranking
+from neural_optimizer_search.search.ranking import make_screen, read_probes, read_ranking
 from neural_optimizer_search.search.recipes import Recipe
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
 from neural_optimizer_search.search.registry import (
@@ -85,7 +85,7 @@ def run_search(
     with contextlib.ExitStack() as stack:
         executor = stack.enter_context(config.open_executor(prepared.task, protocol, config.data_dir))
         ledger.run.add_versions(find_versions())
-        screen = Screen() if config.screens else pass_every_rule
+        screen = make_screen() if config.screens else pass_every_rule
         start = ledger.run.start
         _announce(config, out, start, screen, executor)
         if recipe:
@@ -94,9 +94,9 @@ def run_search(
         anchors = _open_anchors(executor, ledger, config.task) if prepared.is_joint else None
         executor = JointExecutor(executor, anchors) if anchors else executor
         cache = _open_cache(config, prepared.identity(anchors), screen, stack)
-        behaviours = _open_behaviours(executor, ledger) if config.joins_alike else None
-        if config.joins_alike and behaviours is None:
-            _say("the first gradients of the task are not finite, so rules that behave alike do not count as one.")
+        joins_alike = config.joins_alike and _record_descent(executor, ledger)
+        probes = read_probes(ledger)
+        behaviours = Behaviours(probes) if joins_alike else None
         standing = Standing(behaviours, protocol.racing, make_joint_bar if anchors else make_bar)
         recorder = EvaluationRecorder(executor, ledger, screen, cache, standing=standing)
         known = _measure_known_optimizers(config.known_optimizers, recorder, ledger)
@@ -110,7 +110,6 @@ def run_search(
         rounds = Rounds(config.tuning, protocol, recorder, standing, ledger, known, config.seed, given)
         forget_end(ledger)
         is_whole = _search(config, out, algorithm, recorder, ledger, rounds)
-        probes = read_probes(ledger)
         _measure_fresh(config.fresh_seeds, protocol, executor, ledger, probes)
         if is_whole:
             note_end(config, ledger)
@@ -156,9 +155,13 @@ def _open_anchors(executor, ledger, tasks):
     return anchors
 
 
-def _open_behaviours(executor, ledger):
+def _record_descent(executor, ledger):
+    """Records the first gradients of the task; returns whether they distinguish rules."""
     with _starting_bar(executor, ledger.run.descent is None) as on_wait:
-        return open_behaviours(executor, ledger, on_wait)
+        is_recorded = record_descent(executor, ledger, on_wait)
+    if not is_recorded:
+        _say("the first gradients of the task are not finite, so rules that behave alike do not count as one.")
+    return is_recorded
 
 
 @contextlib.contextmanager

@@ -6,11 +6,13 @@ import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.measuring.behaviour import Behaviours
 from neural_optimizer_search.measuring.evaluation import without_reward
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.search.alike import open_behaviours
+from neural_optimizer_search.search.alike import record_descent
+from neural_optimizer_search.search.ranking import read_probes
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.tasks.protocol import Racing
@@ -29,6 +31,11 @@ SCREEN = Screen()
 @pytest.fixture
 def ledger(tmp_path):
     return Ledger(tmp_path / "ledger.sqlite", {})
+
+
+def open_behaviours(executor, ledger):
+    assert record_descent(executor, ledger)
+    return Behaviours(read_probes(ledger))
 
 
 def open_recorder(ledger, evaluate=fakes.fake_evaluation, cache=None, racing=None):
@@ -157,7 +164,7 @@ def test_the_descent_is_recorded_once(ledger):
             return super().record_descent(rule, steps)
 
     for _ in range(2):
-        assert open_behaviours(InProcess(Counting()), ledger) is not None
+        assert record_descent(InProcess(Counting()), ledger) and ledger.run.descent is not None
     assert asked == [ADAM]
 
 
@@ -172,12 +179,12 @@ class Failing(fakes.FakeEvaluator):
 
 
 def test_a_task_whose_first_gradients_tell_nothing(ledger):
-    assert open_behaviours(InProcess(NothingFinite()), ledger) is None and ledger.run.descent is None
+    assert not record_descent(InProcess(NothingFinite()), ledger) and ledger.run.descent is None
 
 
 def test_a_task_whose_gradients_cannot_be_recorded(ledger):
     with pytest.raises(TaskFailed, match="first gradients of the task cannot be recorded: OSError: no shard 7"):
-        open_behaviours(InProcess(Failing()), ledger)
+        record_descent(InProcess(Failing()), ledger)
 
 
 # -- The bar -------------------------------------------------------------------------------------------------------
