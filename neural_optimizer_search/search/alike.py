@@ -27,8 +27,7 @@ def record_descent(executor: Executor, ledger: Ledger, on_wait: Callable[[str], 
     """
     if ledger.run.descent is None:
         asked = executor.submit(CATALOGUE["adam"].rule, Ask("record_descent"))
-        while not asked.done():
-            wait_for_any(executor, [asked], on_wait)
+        wait_for_any(executor, [asked], on_wait)
         recorded = asked.result()
         if isinstance(recorded, Evaluation):
             raise TaskFailed(f"the first gradients of the task cannot be recorded: {recorded.message}")

@@ -53,8 +53,7 @@ def open_anchors(
     if not ledger.run.anchors:
         asked = [executor.submit(CATALOGUE[name].rule, Ask("measure_each")) for name in ("sgd", "adam")]
         for future in asked:
-            while not future.done():
-                wait_for_any(executor, [future], on_wait)
+            wait_for_any(executor, [future], on_wait)
         sgd, adam = (_require_measured(future.result()) for future in asked)
         seconds = {task: sgd[task].seconds + adam[task].seconds for task in sgd}
         scales = {task: choose_scale(task, sgd[task], adam[task]) for task in choose_order(seconds)}
