@@ -64,7 +64,7 @@ class EvaluationRecorder:
       screen: Rule -> `Screening`.
       cache: An `EvaluationCache`, or None to ignore the measurements of other searches.
       standing: A `Standing`, which says which rules are alike, and what a rule must reach.
-      measure: The request for a rule that has no bar to reach.
+      measure: The request for a rule, to which the bar is added that it must reach.
       on_evaluation: Called with each new evaluation.
       on_wait: Called every few seconds while waiting, with the work that takes long, in words; "" if none does.
 
@@ -193,7 +193,8 @@ class EvaluationRecorder:
         if trial:
             return Ask("measure_setting", {name: getattr(trial, name) for name in OF_SETTING})
         bar = None if role == BASELINE else self._standing.bar
-        return self._ask if bar is None else Ask(arguments={"bar": bar})
+        more = {} if bar is None else {"bar": bar}
+        return dataclasses.replace(self._ask, arguments={**self._ask.arguments, **more})
 
     def _find_key(self, screening, role):
         """The key of the evaluation that a rule has; known optimizers have their own."""

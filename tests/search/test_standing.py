@@ -8,6 +8,7 @@ import pytest
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.behaviour import Behaviours
 from neural_optimizer_search.measuring.evaluation import without_reward
+from neural_optimizer_search.measuring.racing import Bar
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import Ledger
@@ -16,7 +17,7 @@ from neural_optimizer_search.search.ranking import read_probes
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.tasks.protocol import Racing
-from neural_optimizer_search.workers.executor import TaskFailed
+from neural_optimizer_search.workers.executor import Ask, TaskFailed
 from neural_optimizer_search.workers.in_process import InProcess
 
 pytestmark = pytest.mark.once
@@ -208,3 +209,21 @@ def test_the_bar_is_of_what_was_learned_from():
     standing.settle(make(4, 0.7))
     assert standing.bar.reward == 0.5
     assert Standing().bar is None
+
+
+def test_the_bar_is_added_to_the_request(ledger):
+    asked = []
+
+    class Noting(InProcess):
+        def submit(self, rule, ask):
+            asked.append(ask)
+            return super().submit(rule)
+
+    measure, standing = Ask(arguments={"scales": {"a": (0.0, 1.0)}}, patience=3.0), Standing(racing=Racing(best=2))
+    recorder = EvaluationRecorder(Noting(fakes.FakeEvaluator()), ledger, standing=standing, measure=measure)
+    recorder(OTHERS, role="baseline")
+    recorder(DISGUISES[:1])
+    recorder([ADAM], role="baseline")
+    bar = asked[2].arguments["bar"]
+    with_bar = dataclasses.replace(measure, arguments={**measure.arguments, "bar": bar})
+    assert asked == [measure, measure, with_bar, measure] and isinstance(bar, Bar)
