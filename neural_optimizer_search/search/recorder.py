@@ -64,7 +64,7 @@ class EvaluationRecorder:
       screen: Rule -> `Screening`.
       cache: An `EvaluationCache`, or None to ignore the measurements of other searches.
       standing: A `Standing`, which says which rules are alike, and what a rule must reach.
-      measure: The request for a rule, to which the bar is added that it must reach.
+      measure: The request for a rule, to which its trial, or the bar that it must reach, is added.
       on_evaluation: Called with each new evaluation.
       on_wait: Called every few seconds while waiting, with the work that takes long, in words; "" if none does.
 
@@ -190,11 +190,12 @@ class EvaluationRecorder:
 
     def _find_ask(self, role, trial):
         """The request for a rule: with its trial, or else with the bar, except that known optimizers have none."""
+        method, more = self._ask.method, {}
         if trial:
-            return Ask("measure_setting", {name: getattr(trial, name) for name in OF_SETTING})
-        bar = None if role == BASELINE else self._standing.bar
-        more = {} if bar is None else {"bar": bar}
-        return dataclasses.replace(self._ask, arguments={**self._ask.arguments, **more})
+            method, more = "measure_setting", {name: getattr(trial, name) for name in OF_SETTING}
+        elif role != BASELINE and self._standing.bar is not None:
+            more = {"bar": self._standing.bar}
+        return dataclasses.replace(self._ask, method=method, arguments={**self._ask.arguments, **more})
 
     def _find_key(self, screening, role):
         """The key of the evaluation that a rule has; known optimizers have their own."""

@@ -24,7 +24,7 @@ from neural_optimizer_search.records.run_directory import (
     TRACEBACKS,
 )
 from neural_optimizer_search.search.alike import record_descent
-from neural_optimizer_search.search.anchors import describe_scales, open_anchors
+from neural_optimizer_search.search.anchors import describe_scales, open_anchors, record_anchors
 from neural_optimizer_search.search.batch_sizes import BatchSizes
 from neural_optimizer_search.search.config import NO_CACHE, SearchConfig
 from neural_optimizer_search.search.constants import Rounds, describe_no_round
@@ -33,7 +33,6 @@ from neural_optimizer_search.search.description_table import describe_duration
 from neural_optimizer_search.search.ended import describe_end, forget_end, note_end
 from neural_optimizer_search.search.estimate import guess_fresh_seconds
 from neural_optimizer_search.search.fresh import FreshSeeds, choose_contenders, choose_seeds
-from neural_optimizer_search.search.joint_executor import JointExecutor
 from neural_optimizer_search.search.known_optimizers import require_reward
 from neural_optimizer_search.search.leaderboard import format_leaderboard
 from neural_optimizer_search.search.limits import find_spent
@@ -60,7 +59,7 @@ from neural_optimizer_search.search.start import Started, count_batches, describ
 from neural_optimizer_search.search.timeout import find_timeout
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.versions import find_versions
-from neural_optimizer_search.workers.executor import TaskFailed
+from neural_optimizer_search.workers.executor import Ask, TaskFailed
 
 A_RUN = "--resume RUN"  # in a table, which does not know the directory of its run
 CHANGED_TASK = "begin a new run; --changed_task continues anyway, and keeps the earlier rewards"
@@ -91,14 +90,14 @@ def run_search(
         if recipe:
             _tell_cost(config, executor.workers, len(start), recipe)
         stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
-        anchors = _open_anchors(executor, ledger, config.task) if prepared.is_joint else None
-        executor = JointExecutor(executor, anchors) if anchors else executor
+        anchors = _open_anchors(executor, ledger, config, screen) if prepared.is_joint else None
         cache = _open_cache(config, prepared.identity(anchors), screen, stack)
         joins_alike = config.joins_alike and _record_descent(executor, ledger)
         probes = read_probes(ledger)
         behaviours = Behaviours(probes) if joins_alike else None
         standing = Standing(behaviours, protocol.racing, make_joint_bar if anchors else make_bar)
-        recorder = EvaluationRecorder(executor, ledger, screen, cache, standing=standing)
+        measure = Ask(arguments={"scales": anchors.scales} if anchors else {})
+        recorder = EvaluationRecorder(executor, ledger, screen, cache, standing=standing, measure=measure)
         known = _measure_known_optimizers(config.known_optimizers, recorder, ledger)
         executor.timeout = config.timeout or find_timeout(known)
         if config.batches_ahead:
@@ -145,12 +144,13 @@ def _count(size):
     return f"{size:,.0f}" if size < 1e6 else f"{size:.2g}"
 
 
-def _open_anchors(executor, ledger, tasks):
+def _open_anchors(executor, ledger, config, screen):
     """Returns the `Anchors`, and prints one line per task."""
     if not ledger.run.anchors:
         print("Several tasks: tuned SGD and tuned Adam come first, for the scores 0 and 1 on each.", flush=True)
     with _starting_bar(executor, not ledger.run.anchors) as on_wait:
-        anchors = open_anchors(executor, ledger, tasks, on_wait)
+        anchors = open_anchors(executor, ledger, config.task, on_wait)
+    record_anchors(anchors, config.known_optimizers.values(), screen, ledger)
     print("\n".join(describe_scales(anchors)), flush=True)
     return anchors
 
