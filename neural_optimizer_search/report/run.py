@@ -63,6 +63,7 @@ class RecordedSearch:
       anchors: What defines the scores on several tasks: the evaluations of tuned SGD and of tuned Adam.
       tuned: The `Evaluation`s of rules with tuned constants.
       tunings: The rounds of tuning that found these.
+      has_ended: Whether the search has recorded that it did everything that its flags ask for.
     """
 
     place: Path
@@ -82,6 +83,7 @@ class RecordedSearch:
     anchors: Sequence[Evaluation] = ()
     tuned: Sequence[Evaluation] = ()
     tunings: Sequence[Tuning] = ()
+    has_ended: bool = False
 
     @property
     def score_words(self) -> ScoreWords:
@@ -154,10 +156,13 @@ class RecordedSearch:
 
     @property
     def is_finished(self) -> Optional[bool]:
-        """Whether a budget of rules or of gradient steps is spent; None if this cannot be told.
+        """Whether the search did everything that its flags ask for; None if this cannot be told.
 
-        A search that `--minutes` or `--patience` ended may still be continued.
+        Without a recorded end, it has when a budget of rules or of gradient steps is spent. If `--minutes` ended it,
+        it may still be continued.
         """
+        if self.has_ended:
+            return True
         others = sum(e.steps for _, e in self.baselines if not e.cached) + sum(one.steps for one in self.tunings)
         spent = {"budget": self.counts["trained"], "steps": sum(self.measured.steps.values(), others)}
         limits = {name: self.config[name] for name in spent if isinstance(self.config.get(name), int)}
@@ -201,6 +206,7 @@ def read(place: Union[str, Path]) -> RecordedSearch:
                 anchors=ledger.run.anchors,
                 tuned=ledger.evaluations("tuned"),
                 tunings=ledger.tunings(),
+                has_ended=bool(ledger.run.end),
             )
             run.look_at_all()
             weakref.finalize(run, stack.pop_all().close)

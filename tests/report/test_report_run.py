@@ -77,6 +77,16 @@ def test_nobody_knows_whether_minutes_and_patience_were_the_end(tmp_path):
         assert run.is_finished is {"over": True, "open": None}[name]
 
 
+def test_a_recorded_end_is_the_end(tmp_path):
+    config = {**ledgers.CONFIG, "budget": 9, "patience": 3}
+    with contextlib.closing(
+        Ledger(ledgers.write(tmp_path, ledgers.found(), config=config) / "ledger.sqlite")
+    ) as ledger:
+        for end, is_finished in (({}, None), ({"limits": {"rules": 9, "patience": 3}, "fresh_seeds": 0}, True)):
+            ledger.run.set_end(end)
+            assert read(tmp_path).is_finished is is_finished
+
+
 def test_the_steps_of_a_training_on_several_tasks_are_those_on_the_first(tmp_path):
     first = Part("a", 0.0, 1.0, (0.5, 0.6, 0.7, 0.8), 0.5, "ok", 0.1, steps=100)
     parts = (first, first._replace(task="b", steps=400))
