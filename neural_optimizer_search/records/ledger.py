@@ -20,6 +20,7 @@ from neural_optimizer_search.origin import find_origin
 from neural_optimizer_search.records import ledger_file, sqlite_files
 from neural_optimizer_search.records.connection import Connection
 from neural_optimizer_search.records.counts import STEPS_OF, Counts, count_steps
+from neural_optimizer_search.records.roles import FOUND, TUNED
 from neural_optimizer_search.records.rows import (
     COLUMNS,
     FRESH_COLUMNS,
@@ -127,7 +128,7 @@ class Ledger:
     # -- Evaluations -----------------------------------------------------------------------------------
 
     def add_evaluation(self, evaluation: Evaluation, role: str) -> None:
-        """Records an evaluation; `role` is "search" or "baseline"."""
+        """Records an evaluation; the role is `FOUND` or `BASELINE` of `roles`."""
         with self._connection.writing() as db:
             _insert(db, evaluation, role)
         if self._counts:
@@ -144,7 +145,7 @@ class Ledger:
 
     def found_rows(self) -> StoredRows[Evaluation]:
         """The evaluations of proposed rules, in the order of their first samples; each row is read on access."""
-        return self._read_evaluations("role = ?", ["search"], _BY_FIRST_SAMPLE)
+        return self._read_evaluations("role = ?", [FOUND], _BY_FIRST_SAMPLE)
 
     def _read_evaluations(self, where, values, order="rowid"):
         def make(*row):
@@ -185,7 +186,7 @@ class Ledger:
             if found is not None:
                 for table in ("evaluations", "fresh"):
                     db.execute(f"DELETE FROM {table} WHERE key = ?", [found.key])
-                _insert(db, found, "tuned")
+                _insert(db, found, TUNED)
 
     def tunings(self) -> list[Tuning]:
         """All rounds of tuning, in the order of their steps."""
@@ -265,7 +266,7 @@ class Ledger:
         def make(text, *rest):
             return check_sample(Sample(step, read_rule(text), *rest))
 
-        where = "role = 'search' AND key NOT IN (SELECT key FROM samples)"
+        where = f"role = {FOUND!r} AND key NOT IN (SELECT key FROM samples)"
         return StoredRows(self._db, "SELECT rule, reward, key FROM evaluations", where, [], make)
 
     def check_pages(self) -> None:

@@ -19,6 +19,7 @@ from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.measuring.probe import Probe
 from neural_optimizer_search.recorded_flags import complete
 from neural_optimizer_search.records.ledger import Ledger, Sample
+from neural_optimizer_search.records.roles import TUNED
 from neural_optimizer_search.records.rows import Tuning
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.records.stored import Joined
@@ -204,7 +205,7 @@ def read(place: Union[str, Path]) -> RecordedSearch:
                 alike=ledger.count_alike(),
                 probes=read_probes(ledger),
                 anchors=ledger.run.anchors,
-                tuned=ledger.evaluations("tuned"),
+                tuned=ledger.evaluations(TUNED),
                 tunings=ledger.tunings(),
                 has_ended=bool(ledger.run.end),
             )

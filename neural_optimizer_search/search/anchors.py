@@ -11,6 +11,7 @@ from neural_optimizer_search.measuring.joint import Scales, join
 from neural_optimizer_search.measuring.screen import Screening
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.roles import BASELINE
 from neural_optimizer_search.search.intervals import CONFIDENCE, find_probability
 from neural_optimizer_search.search.waiting import wait_for_any
 from neural_optimizer_search.workers.executor import Ask, Executor, TaskFailed
@@ -80,12 +81,12 @@ def record_anchors(
       ledger: The `Ledger` of the run.
     """
     measured = {e.rule.canonical(): e for e in anchors}
-    recorded = {e.key for e in ledger.evaluations("baseline")}
+    recorded = {e.key for e in ledger.evaluations(BASELINE)}
     for rule in known:
         evaluation, screening = measured.get(rule.canonical()), screen(rule)
         if evaluation is not None and screening.key not in recorded:
             spelled = dict(rule=screening.rule, flipped=screening.flipped, key=screening.key)
-            ledger.add_evaluation(dataclasses.replace(evaluation, **spelled), "baseline")
+            ledger.add_evaluation(dataclasses.replace(evaluation, **spelled), BASELINE)
 
 
 def _require_measured(found):

@@ -16,6 +16,7 @@ from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.measuring.simplify import simplify
 from neural_optimizer_search.recorded_flags import complete
 from neural_optimizer_search.records.ledger import SEARCH, Ledger
+from neural_optimizer_search.records.roles import BASELINE, TUNED
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.intervals import Interval, find_interval, find_probability
 from neural_optimizer_search.search.known_optimizers import (
@@ -246,7 +247,7 @@ def read_ranking(ledger: Ledger, probes: Optional[Sequence[Probe]] = None) -> Ra
     known = read_known_optimizers(ledger)
     names = {name: e.rule for name, e in known}
     probes = read_probes(ledger) if probes is None else probes
-    fresh, alike, tuned = ledger.fresh_evaluations(), ledger.count_alike(), ledger.evaluations("tuned")
+    fresh, alike, tuned = ledger.fresh_evaluations(), ledger.count_alike(), ledger.evaluations(TUNED)
     return make_ranking(ledger.found_rows(), [e for _, e in known], names, probes, fresh, alike, tuned)
 
 
@@ -259,7 +260,7 @@ def read_known_optimizers(ledger: Ledger) -> list[KnownOptimizer]:
         # Of those that it does not name, chance decides which is measured first if there are many workers.
         return listed.index(e.rule) if e.rule in listed else len(listed), e.key
 
-    measured = sorted(ledger.evaluations("baseline"), key=find_place)
+    measured = sorted(ledger.evaluations(BASELINE), key=find_place)
     return [KnownOptimizer(name_known_optimizer(e.rule, names), e) for e in measured]
 
 

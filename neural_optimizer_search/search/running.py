@@ -17,6 +17,7 @@ from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.progress import ProgressBar, write_above_bar
+from neural_optimizer_search.records.roles import BASELINE
 from neural_optimizer_search.records.run_directory import (
     CONTROLLER,
     LEADERBOARD,
@@ -177,11 +178,11 @@ def _starting_bar(executor, is_needed):
 
 
 def _measure_known_optimizers(optimizers, recorder, ledger):
-    before = ledger.evaluations("baseline")
+    before = ledger.evaluations(BASELINE)
     best = max((e.reward for e in before), default=0.0)
     with RuleBar(len(optimizers), "known optimizers", len(before), best, counts_cached=True) as bar:
         recorder.on_evaluation, recorder.on_wait = bar.show, bar.wait_for
-        known = recorder(optimizers.values(), role="baseline")
+        known = recorder(optimizers.values(), role=BASELINE)
     require_reward(dict(zip(optimizers, known)))
     return known
 
@@ -258,7 +259,7 @@ def _report(out, ledger, config, probes):
     table = format_leaderboard(ranking, words, _find_final_steps(config, ranking))
     write_whole(out / LEADERBOARD, lambda unfinished: unfinished.write_text(f"{table}\n"))
     counts, steps = ledger.counts(), ledger.count_steps()
-    cached = sum(e.cached for e in ledger.evaluation_rows("baseline"))
+    cached = sum(e.cached for e in ledger.evaluation_rows(BASELINE))
     notes = [describe_no_round(config.tuning, config.find()[1], steps)]
     lines = [f"{describe_counts(counts)}{describe_cached(cached)}{describe_steps(steps)}", *filter(None, notes)]
     print("\n".join(["", table.replace(A_RUN, f"--resume {quote(out)}"), "", *lines, f"Kept in {out}"]))
