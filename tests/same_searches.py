@@ -11,6 +11,7 @@ import fakes
 
 from neural_optimizer_search.dsl.formula import parse_formula
 from neural_optimizer_search.dsl.presets import search_space
+from neural_optimizer_search.measuring.behaviour import Behaviours
 from neural_optimizer_search.measuring.evaluation import without_reward
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.measuring.screen import Screen
@@ -18,12 +19,12 @@ from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search import constants, loop
-from neural_optimizer_search.search.alike import open_behaviours
+from neural_optimizer_search.search.alike import record_descent
 from neural_optimizer_search.search.batch_sizes import BatchSizes
 from neural_optimizer_search.search.constants import ConstantsConfig, Rounds
 from neural_optimizer_search.search.fresh import FreshSeeds, choose_contenders
 from neural_optimizer_search.search.limits import Limits
-from neural_optimizer_search.search.ranking import read_ranking
+from neural_optimizer_search.search.ranking import read_probes, read_ranking
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.registry import SearchSetting, find_algorithm
 from neural_optimizer_search.search.standing import Standing
@@ -128,7 +129,8 @@ def run(directory, algorithm, executor, batch_size=None, changes_size=False, **l
     with contextlib.ExitStack() as stack:
         ledger = Ledger(path, **({} if path.exists() else dict(config={}, run_id="a")))
         stack.enter_context(contextlib.closing(ledger))
-        standing = Standing(open_behaviours(executor, ledger), PROTOCOL.racing)
+        record_descent(executor, ledger)
+        standing = Standing(Behaviours(read_probes(ledger)), PROTOCOL.racing)
         recorder = _Recorder(executor, ledger, Screen(), standing=standing)
         known = recorder(KNOWN, role="baseline")
         name, config = WITH_ROUNDS.get(name, (name, ConstantsConfig()))

@@ -33,6 +33,7 @@ from neural_optimizer_search.dsl.presets import PRESETS
 from neural_optimizer_search.dsl.search_space import MAX_DEPTH
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.roles import FOUND
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.archive import write_archive
 from neural_optimizer_search.search.registry import algorithm_names, default_algorithm
@@ -141,7 +142,7 @@ def _search_twice(task: str, seed: int, searches: Sequence[Searched], config) ->
 
 def _read(directory) -> list[Trained]:
     with contextlib.closing(Ledger(directory / LEDGER, read_only=True)) as ledger:
-        measured = {e.key: e for e in ledger.evaluations("search")}
+        measured = {e.key: e for e in ledger.evaluations(FOUND)}
         keys = [key for key in ledger.sampled_keys() if key in measured]
         # A step in which a search reached its budget is not among its samples.
         keys += [key for key in measured if key not in set(keys)]

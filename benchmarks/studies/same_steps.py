@@ -31,6 +31,7 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.probe import Probe
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.roles import BASELINE, FOUND
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.ranking import read_ranking
 from neural_optimizer_search.search.registry import algorithm_names
@@ -127,7 +128,7 @@ def _read_descent(directory):
 
 def _read(directory, descent) -> Searched:
     with contextlib.closing(Ledger(directory / LEDGER, read_only=True)) as ledger:
-        found, known, ranking = ledger.evaluations("search"), ledger.evaluations("baseline"), read_ranking(ledger)
+        found, known, ranking = ledger.evaluations(FOUND), ledger.evaluations(BASELINE), read_ranking(ledger)
     first = next(one for one in ranking.found if one.place == 1)
     assert first.fresh is not None and ranking.reference is not None and ranking.reference.fresh is not None
     return Searched(

@@ -28,6 +28,7 @@ from neural_optimizer_search.promotion.halving import Halving, Rung, climb
 from neural_optimizer_search.promotion.table import promotion_table
 from neural_optimizer_search.records.ledger import NotThisRun
 from neural_optimizer_search.records.progress import ProgressBar, write_above_bar
+from neural_optimizer_search.records.roles import BASELINE
 from neural_optimizer_search.records.run_directory import (
     LEADERBOARD,
     PROMOTION_FILE,
@@ -229,7 +230,7 @@ def _print_first_lines(config, protocol, run, out, counts, ends):
 
 def _measure_rung(number, rules, recorder, config):
     optimizers = config.known_optimizers
-    known = recorder(optimizers.values(), role="baseline")
+    known = recorder(optimizers.values(), role=BASELINE)
     if number == 1:
         require_reward(dict(zip(optimizers, known)))
     recorder.executor.timeout = config.timeout or find_timeout(known)

@@ -8,18 +8,19 @@ from collections.abc import Sequence
 
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
+from neural_optimizer_search.records.roles import BASELINE, FOUND
 from neural_optimizer_search.records.sqlite_files import read_rows
 
 _OF_SAMPLES = "SELECT COUNT(*), TOTAL(key = ''), TOTAL(alike) FROM samples WHERE NOT tuned"
 _OF_EVALUATIONS = (
     "SELECT TOTAL(cached), TOTAL(NOT cached), TOTAL(status = 'diverged' AND NOT cached), TOTAL(status = 'stopped'), "
-    f"TOTAL(status IN ({', '.join(map(repr, FAILURES))})) FROM evaluations WHERE role = 'search'"
+    f"TOTAL(status IN ({', '.join(map(repr, FAILURES))})) FROM evaluations WHERE role = {FOUND!r}"
 )
-_TRAINED_AND_CACHED = "SELECT TOTAL(NOT cached), TOTAL(cached) FROM evaluations WHERE role = 'search'"
+_TRAINED_AND_CACHED = f"SELECT TOTAL(NOT cached), TOTAL(cached) FROM evaluations WHERE role = {FOUND!r}"
 # Part of a search -> the sum of the steps spent on it by this search, not by an earlier one.
 STEPS_OF = {
-    "known optimizers": "SELECT TOTAL(steps) FROM evaluations WHERE role = 'baseline' AND NOT cached",
-    "the search": "SELECT TOTAL(steps) FROM evaluations WHERE role = 'search' AND NOT cached",
+    "known optimizers": f"SELECT TOTAL(steps) FROM evaluations WHERE role = {BASELINE!r} AND NOT cached",
+    "the search": f"SELECT TOTAL(steps) FROM evaluations WHERE role = {FOUND!r} AND NOT cached",
     "constants": "SELECT TOTAL(steps) FROM tunings",
     "fresh seeds": "SELECT TOTAL(steps) FROM fresh",
 }
@@ -50,7 +51,7 @@ class Counts:
 
     def add_evaluation(self, evaluation: Evaluation, role: str) -> None:
         """Updates the counts for an evaluation that was recorded."""
-        if role != "search":
+        if role != FOUND:
             return
         self.cached += evaluation.cached
         self.trained += not evaluation.cached

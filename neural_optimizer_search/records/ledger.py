@@ -20,6 +20,7 @@ from neural_optimizer_search.origin import find_origin
 from neural_optimizer_search.records import ledger_file, sqlite_files
 from neural_optimizer_search.records.connection import Connection
 from neural_optimizer_search.records.counts import STEPS_OF, Counts, count_steps
+from neural_optimizer_search.records.roles import FOUND, TUNED
 from neural_optimizer_search.records.rows import (
     COLUMNS,
     FRESH_COLUMNS,
@@ -39,6 +40,8 @@ from neural_optimizer_search.records.run_table import RunTable
 from neural_optimizer_search.records.stored import StoredRows
 
 LAST_RULES = 4096  # number of recent rules that are kept, because many samples repeat a rule
+# Rules that are no sample yet come last, by their keys: with many workers, chance decides which is measured first.
+_BY_FIRST_SAMPLE = "COALESCE((SELECT MIN(position) FROM samples WHERE samples.key = evaluations.key), 9e999), key"
 # The kinds of ledgers.
 SEARCH, PROMOTION = "search", "promotion"
 
@@ -126,7 +129,7 @@ class Ledger:
     # -- Evaluations -----------------------------------------------------------------------------------
 
     def add_evaluation(self, evaluation: Evaluation, role: str) -> None:
-        """Records an evaluation; `role` is "search" or "baseline"."""
+        """Records an evaluation; the role is `FOUND` or `BASELINE` of `roles`."""
         with self._connection.writing() as db:
             _insert(db, evaluation, role)
         if self._counts:
@@ -139,12 +142,17 @@ class Ledger:
 
     def evaluation_rows(self, role: Optional[str] = None) -> StoredRows[Evaluation]:
         """Like `evaluations`, but each row is read on access."""
+        return self._read_evaluations("? IS NULL OR role = ?", [role, role])
 
+    def found_rows(self) -> StoredRows[Evaluation]:
+        """The evaluations of proposed rules, in the order of their first samples; each row is read on access."""
+        return self._read_evaluations("role = ?", [FOUND], _BY_FIRST_SAMPLE)
+
+    def _read_evaluations(self, where, values, order="rowid"):
         def make(*row):
             return from_row(dict(zip(COLUMNS, row)))
 
-        query = f"SELECT {', '.join(COLUMNS)} FROM evaluations"
-        return StoredRows(self._db, query, "? IS NULL OR role = ?", [role, role], make)
+        return StoredRows(self._db, f"SELECT {', '.join(COLUMNS)} FROM evaluations", where, values, make, order)
 
     # -- Fresh seeds -----------------------------------------------------------------------------------
 
@@ -175,7 +183,7 @@ class Ledger:
             if found is not None:
                 for table in ("evaluations", "fresh"):
                     db.execute(f"DELETE FROM {table} WHERE key = ?", [found.key])
-                _insert(db, found, "tuned")
+                _insert(db, found, TUNED)
 
     def tunings(self) -> list[Tuning]:
         """All rounds of tuning, in the order of their steps."""
@@ -255,7 +263,7 @@ class Ledger:
         def make(text, *rest):
             return check_sample(Sample(step, read_rule(text), *rest))
 
-        where = "role = 'search' AND key NOT IN (SELECT key FROM samples)"
+        where = f"role = {FOUND!r} AND key NOT IN (SELECT key FROM samples)"
         return StoredRows(self._db, "SELECT rule, reward, key FROM evaluations", where, [], make)
 
     def check_pages(self) -> None:

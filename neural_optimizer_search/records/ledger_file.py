@@ -11,6 +11,7 @@ from typing import Any
 from neural_optimizer_search.files import Damaged, write_whole
 from neural_optimizer_search.measuring.evaluation import MEASURED
 from neural_optimizer_search.records import sqlite_files
+from neural_optimizer_search.records.roles import BASELINE, ROLES, TUNED
 
 SCHEMA_VERSION = 8
 KEY_OF_ROUND = "form || ' #' || round"  # in SQL: the key of the evaluation that a round of tuning found
@@ -181,7 +182,7 @@ _SCHEMAS = {version: sqlite_files.make_schema(_write_schema(version)) for versio
 _ROW_CHECKS: Mapping[int, Mapping[str, str]] = {
     4: {
         "evaluations have an unknown role": "SELECT COUNT(*) FROM evaluations WHERE "
-        "role NOT IN ('search', 'baseline', 'tuned')",
+        f"role NOT IN ({', '.join(map(repr, ROLES))})",
         "samples have types that no search writes": "SELECT COUNT(*) FROM samples WHERE typeof(step) != 'integer' "
         "OR step < 0 OR typeof(key) != 'text' OR typeof(rule) != 'text' OR typeof(reward) != 'real' "
         "OR typeof(staleness) != 'integer'",
@@ -198,20 +199,20 @@ _ROW_CHECKS: Mapping[int, Mapping[str, str]] = {
     },
     7: {
         "samples do not say whether they are tuned": "SELECT COUNT(*) FROM samples LEFT JOIN evaluations USING (key) "
-        "WHERE tuned NOT IN (0, 1) OR tuned != COALESCE(role = 'tuned', 0)",
+        f"WHERE tuned NOT IN (0, 1) OR tuned != COALESCE(role = {TUNED!r}, 0)",
         "tuned rules have no form": "SELECT COUNT(*) FROM evaluations AS tuned "
-        "WHERE (role = 'tuned' AND form = '') OR (role = 'baseline' AND form != '') "
+        f"WHERE (role = {TUNED!r} AND form = '') OR (role = {BASELINE!r} AND form != '') "
         "OR (form != '' AND form NOT IN (SELECT key FROM evaluations WHERE form = ''))",
-        "tuned rules were not measured": "SELECT COUNT(*) FROM evaluations WHERE role = 'tuned' "
+        "tuned rules were not measured": f"SELECT COUNT(*) FROM evaluations WHERE role = {TUNED!r} "
         f"AND (status NOT IN ({', '.join(map(repr, MEASURED))}) OR learning_rate IS NULL)",
         "rounds of tuning have types that no search writes": "SELECT COUNT(*) FROM tunings "
         "WHERE typeof(form) != 'text' OR typeof(round) != 'integer' OR typeof(step) != 'integer' OR step < 0 "
         "OR typeof(steps) != 'integer' OR steps < 0 OR typeof(trials) != 'text'",
         "rounds of tuning have no form": "SELECT COUNT(*) FROM tunings "
-        "WHERE form NOT IN (SELECT key FROM evaluations WHERE role != 'tuned')",
+        f"WHERE form NOT IN (SELECT key FROM evaluations WHERE role != {TUNED!r})",
         "forms lack a round of tuning": "SELECT COUNT(*) FROM "
         "(SELECT form FROM tunings GROUP BY form HAVING MIN(round) != 0 OR MAX(round) != COUNT(*) - 1)",
         "tuned rules belong to no round": "SELECT COUNT(*) FROM evaluations WHERE form != '' "
-        f"AND (role = 'tuned') != (key IN (SELECT {KEY_OF_ROUND} FROM tunings))",
+        f"AND (role = {TUNED!r}) != (key IN (SELECT {KEY_OF_ROUND} FROM tunings))",
     },
 }

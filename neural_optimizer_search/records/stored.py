@@ -38,7 +38,7 @@ class Joined(Sequence[_Row]):
 
 
 class StoredRows(Sequence[_Row]):
-    """Rows of a table in the order of their numbers; each is read and checked on access.
+    """Rows of a table; each is read and checked on access.
 
     The ledger must stay open, and these rows must not change.
 
@@ -48,6 +48,7 @@ class StoredRows(Sequence[_Row]):
       where: A condition in SQL that selects rows.
       values: Values for the "?" in the condition.
       make: Makes a row from the values of its columns.
+      order: Expressions in SQL by which the rows are ordered; by default their numbers.
     """
 
     def __init__(
@@ -57,17 +58,19 @@ class StoredRows(Sequence[_Row]):
         where: str,
         values: Sequence[Any],
         make: Callable[..., _Row],
+        order: str = "rowid",
     ):
-        self._db, self._query, self._where, self._values, self._make = db, query, where, values, make
+        self._db, self._query, self._values, self._make = db, query, values, make
+        self._selected = f"WHERE {where} ORDER BY {order}"
         table = query.partition(" FROM ")[2]
-        numbers = read_rows(db, f"SELECT rowid FROM {table} WHERE {where} ORDER BY rowid", values)
+        numbers = read_rows(db, f"SELECT rowid FROM {table} {self._selected}", values)
         self._numbers = array("q", (number for (number,) in numbers))
 
     def __len__(self) -> int:
         return len(self._numbers)
 
     def __iter__(self) -> Iterator[_Row]:
-        for row in read_rows(self._db, f"{self._query} WHERE {self._where} ORDER BY rowid", self._values):
+        for row in read_rows(self._db, f"{self._query} {self._selected}", self._values):
             yield self._make(*row)
 
     @overload

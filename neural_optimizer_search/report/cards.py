@@ -61,10 +61,11 @@ def baseline_sweeps(run: RecordedSearch) -> Optional[Element]:
     if not run.baselines or run.ranking.tasks:
         return None
     shared = _sweep_axes(run)
-    tuned = f" {BEFORE}" if any(one.evaluation.form for one in run.ranking.known) else ""
+    known, forms = run.ranking.known, dict(run.baselines)
+    tuned = f" {BEFORE}" if any(one.evaluation.form for one in known) else ""
     charts = [
         element("div", element("h3", name), sweep_chart(e.sweep, e.learning_rate, shared, name))
-        for name, e in run.baselines
+        for name, e in ((one.name, forms[one.name]) for one in known)
     ]
     return section(
         "Learning rates of the known optimizers",

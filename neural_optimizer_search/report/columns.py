@@ -68,14 +68,17 @@ class Ranked(Sequence[Evaluation]):
       found: All evaluations; each is read only when it is accessed.
       places: Indices of the evaluations to rank.
       rewards: Rewards of all evaluations.
+
+    Attributes:
+      places: These indices, by reward.
     """
 
     def __init__(self, found: Sequence[Evaluation], places: Iterable[int], rewards: Sequence[float]):
         self._found = found
-        self._order = array("q", sorted(places, key=lambda place: -rewards[place]))
+        self.places = array("q", sorted(places, key=lambda place: -rewards[place]))
 
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self.places)
 
     @overload
     def __getitem__(self, place: int) -> Evaluation: ...
@@ -83,8 +86,8 @@ class Ranked(Sequence[Evaluation]):
     def __getitem__(self, place: slice) -> list[Evaluation]: ...
     def __getitem__(self, place: Union[int, slice]) -> Union[Evaluation, list[Evaluation]]:
         if isinstance(place, slice):
-            return [self._found[found] for found in self._order[place]]
-        return self._found[self._order[place]]
+            return [self._found[found] for found in self.places[place]]
+        return self._found[self.places[place]]
 
     def __eq__(self, other: object) -> bool:
         return list(self) == (list(other) if isinstance(other, Ranked) else other)

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, Optional, Union
 
 from neural_optimizer_search import flags
 from neural_optimizer_search.dsl.rule import Rule
@@ -19,19 +19,20 @@ from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.measuring.probe import Probe
 from neural_optimizer_search.recorded_flags import complete
 from neural_optimizer_search.records.ledger import Ledger, Sample
+from neural_optimizer_search.records.roles import TUNED
 from neural_optimizer_search.records.rows import Tuning
-from neural_optimizer_search.records.run_directory import LEDGER, rank
+from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.records.stored import Joined
 from neural_optimizer_search.report.axes import is_plottable
 from neural_optimizer_search.report.columns import History, Measured, Ranked
 from neural_optimizer_search.search.config import SearchConfig
-from neural_optimizer_search.search.known_optimizers import name_known_optimizer
 from neural_optimizer_search.search.ranking import (
     LOOKS,
     Contender,
+    KnownOptimizer,
     Ranking,
     make_ranking,
-    name_baselines,
+    read_known_optimizers,
     read_probes,
 )
 from neural_optimizer_search.search.score_words import ScoreWords, choose_words
@@ -39,18 +40,6 @@ from neural_optimizer_search.search.score_words import ScoreWords, choose_words
 
 class NotARun(ValueError):
     """There is no search in the given directory, or it is damaged; the message names the place and the cause."""
-
-
-class KnownOptimizer(NamedTuple):
-    """A known optimizer, measured like the rules of the search.
-
-    Attributes:
-      name: Its name, such as "Adam".
-      evaluation: Its `Evaluation`.
-    """
-
-    name: str
-    evaluation: Evaluation
 
 
 @dataclass(frozen=True)
@@ -61,8 +50,8 @@ class RecordedSearch:
       place: The directory, as it was given.
       name: The directory's name.
       config: What `nos-search` recorded about the search.
-      found: The `Evaluation`s of proposed rules, in order.
-      baselines: The known optimizers, the best first.
+      found: The `Evaluation`s of proposed rules, in the order in which they were proposed first.
+      baselines: The known optimizers, in the order in which the search names them.
       samples: All proposals, in order; for an unfinished step, only the measured ones.
       counts: Number of samples and their outcomes, as `Ledger.counts()` gives them.
       versions: Software versions that the search used, one dict for each change.
@@ -75,6 +64,7 @@ class RecordedSearch:
       anchors: What defines the scores on several tasks: the evaluations of tuned SGD and of tuned Adam.
       tuned: The `Evaluation`s of rules with tuned constants.
       tunings: The rounds of tuning that found these.
+      has_ended: Whether the search has recorded that it did everything that its flags ask for.
     """
 
     place: Path
@@ -94,6 +84,7 @@ class RecordedSearch:
     anchors: Sequence[Evaluation] = ()
     tuned: Sequence[Evaluation] = ()
     tunings: Sequence[Tuning] = ()
+    has_ended: bool = False
 
     @property
     def score_words(self) -> ScoreWords:
@@ -132,10 +123,10 @@ class RecordedSearch:
         """The distinct rules among the best, and the known optimizers, in the order of the leaderboard."""
         known = {name: e.rule for name, e in self.baselines}
         optimizers = [e for _, e in self.baselines]
-        best = self.top[:LOOKS]
+        best = self.top.places[:LOOKS]
         # Stopped rules have no rank, but count among those that behave like a better one.
-        stopped = Ranked(self.found, self.measured.halted, self.measured.rewards)[: LOOKS - len(best)]
-        found = [*best, *stopped]
+        stopped = Ranked(self.found, self.measured.halted, self.measured.rewards).places[: LOOKS - len(best)]
+        found = [self.found[place] for place in sorted([*best, *stopped])]
         return make_ranking(found, optimizers, known, self.probes, self.fresh, self.alike, self.tuned)
 
     def find_form(self, e: Evaluation) -> Optional[Evaluation]:
@@ -166,10 +157,13 @@ class RecordedSearch:
 
     @property
     def is_finished(self) -> Optional[bool]:
-        """Whether a budget of rules or of gradient steps is spent; None if this cannot be told.
+        """Whether the search did everything that its flags ask for; None if this cannot be told.
 
-        A search that `--minutes` or `--patience` ended may still be continued.
+        Without a recorded end, it has when a budget of rules or of gradient steps is spent. If `--minutes` ended it,
+        it may still be continued.
         """
+        if self.has_ended:
+            return True
         others = sum(e.steps for _, e in self.baselines if not e.cached) + sum(one.steps for one in self.tunings)
         spent = {"budget": self.counts["trained"], "steps": sum(self.measured.steps.values(), others)}
         limits = {name: self.config[name] for name in spent if isinstance(self.config.get(name), int)}
@@ -199,8 +193,8 @@ def read(place: Union[str, Path]) -> RecordedSearch:
                 place=place,
                 name=os.path.basename(os.path.realpath(place)),
                 config=ledger.run.config,
-                found=ledger.evaluation_rows("search"),
-                baselines=_read_baselines(ledger),
+                found=ledger.found_rows(),
+                baselines=read_known_optimizers(ledger),
                 samples=Joined(ledger.sample_rows(only_proposed=True), ledger.unfinished_rows()),
                 counts=ledger.counts(),
                 versions=tuple(ledger.run.versions),
@@ -211,8 +205,9 @@ def read(place: Union[str, Path]) -> RecordedSearch:
                 alike=ledger.count_alike(),
                 probes=read_probes(ledger),
                 anchors=ledger.run.anchors,
-                tuned=ledger.evaluations("tuned"),
+                tuned=ledger.evaluations(TUNED),
                 tunings=ledger.tunings(),
+                has_ended=bool(ledger.run.end),
             )
             run.look_at_all()
             weakref.finalize(run, stack.pop_all().close)
@@ -229,11 +224,6 @@ def _keep_drawable(fresh):
     """Keeps the evaluations whose numbers can be drawn: a foreign ledger may contain anything."""
     drawn = {key: [*e.rewards, *itertools.chain(*e.curves)] for key, e in fresh.items() if e.rewards}
     return {key: fresh[key] for key, numbers in drawn.items() if all(map(is_plottable, numbers))}
-
-
-def _read_baselines(ledger):
-    known = name_baselines(ledger)
-    return [KnownOptimizer(name_known_optimizer(e.rule, known), e) for e in rank(ledger.evaluations("baseline"))]
 
 
 # -- The command that reproduces it ----------------------------------------------------------------

@@ -1,13 +1,17 @@
 """The scores 0 and 1 on each of several tasks: tuned SGD and tuned Adam, measured once per search."""
 
-from collections.abc import Callable, Collection, Mapping
+import dataclasses
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
+from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import Evaluation, Part
 from neural_optimizer_search.measuring.joint import Scales, join
+from neural_optimizer_search.measuring.screen import Screening
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.roles import BASELINE
 from neural_optimizer_search.search.intervals import CONFIDENCE, find_probability
 from neural_optimizer_search.search.waiting import wait_for_any
 from neural_optimizer_search.workers.executor import Ask, Executor, TaskFailed
@@ -53,8 +57,7 @@ def open_anchors(
     if not ledger.run.anchors:
         asked = [executor.submit(CATALOGUE[name].rule, Ask("measure_each")) for name in ("sgd", "adam")]
         for future in asked:
-            while not future.done():
-                wait_for_any(executor, [future], on_wait)
+            wait_for_any(executor, [future], on_wait)
         sgd, adam = (_require_measured(future.result()) for future in asked)
         seconds = {task: sgd[task].seconds + adam[task].seconds for task in sgd}
         scales = {task: choose_scale(task, sgd[task], adam[task]) for task in choose_order(seconds)}
@@ -64,6 +67,26 @@ def open_anchors(
     if sorted(anchors.scales) != sorted(tasks):
         raise Damaged("its anchors are of other tasks than its own.")
     return anchors
+
+
+def record_anchors(
+    anchors: Anchors, known: Iterable[Rule], screen: Callable[[Rule], Screening], ledger: Ledger
+) -> None:
+    """Records the anchors as the known optimizers that they are, so that these are not measured again.
+
+    Args:
+      anchors: The `Anchors`.
+      known: The rules of the known optimizers of the search.
+      screen: Rule -> `Screening`.
+      ledger: The `Ledger` of the run.
+    """
+    measured = {e.rule.canonical(): e for e in anchors}
+    recorded = {e.key for e in ledger.evaluations(BASELINE)}
+    for rule in known:
+        evaluation, screening = measured.get(rule.canonical()), screen(rule)
+        if evaluation is not None and screening.key not in recorded:
+            spelled = dict(rule=screening.rule, flipped=screening.flipped, key=screening.key)
+            ledger.add_evaluation(dataclasses.replace(evaluation, **spelled), BASELINE)
 
 
 def _require_measured(found):

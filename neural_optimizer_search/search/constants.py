@@ -17,9 +17,10 @@ from typing import Any, Optional
 from neural_optimizer_search.arguments import check_fields
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.roles import TUNED
 from neural_optimizer_search.records.rows import Start, Tuning
 from neural_optimizer_search.schedule_shape import parse_schedule
-from neural_optimizer_search.search.recorder import TUNED, EvaluationRecorder
+from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.search.waiting import wait_for_any
 from neural_optimizer_search.tasks.protocol import Protocol

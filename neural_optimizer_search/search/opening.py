@@ -28,6 +28,7 @@ from neural_optimizer_search.records.run_directory import (
 )
 from neural_optimizer_search.search.config import SearchConfig, choose_defaults
 from neural_optimizer_search.search.contradictions import check
+from neural_optimizer_search.search.ended import forget_end, has_ended
 from neural_optimizer_search.search.named_rules import find_starts
 from neural_optimizer_search.search.recipes import ALWAYS, RECIPES
 from neural_optimizer_search.search.registry import (
@@ -127,6 +128,8 @@ def open_old(p: Parser, given: Mapping[str, Any]) -> OpenSearch:
         ledger.check_pages()  # before anything is written to it
         config = _read_config(p, given, out, ledger)
         ledger.run.set_config(record(config))
+        if not has_ended(config, ledger):  # with these flags
+            forget_end(ledger)
         return OpenSearch(config, out, ledger)
     except Moved as error:
         ledger.close()

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.behaviour import Behaviours, Likeness
@@ -16,6 +16,7 @@ from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.measuring.simplify import simplify
 from neural_optimizer_search.recorded_flags import complete
 from neural_optimizer_search.records.ledger import SEARCH, Ledger
+from neural_optimizer_search.records.roles import BASELINE, TUNED
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.intervals import Interval, find_interval, find_probability
 from neural_optimizer_search.search.known_optimizers import (
@@ -34,6 +35,18 @@ NO_FRESH_SEEDS = (
 # ten of these are all the same to a user. Rules near a known optimizer are left out only if they behave like it.
 DIFFERENT = Likeness(probe=0.95, task=0.95)
 LOOKS = 2000  # number of best rules that are distinguished by their behaviours: a millisecond each
+
+
+class KnownOptimizer(NamedTuple):
+    """A known optimizer, measured like the rules of the search.
+
+    Attributes:
+      name: Its name in tables, such as "Adam".
+      evaluation: Its `Evaluation`.
+    """
+
+    name: str
+    evaluation: Evaluation
 
 
 @dataclass(frozen=True)
@@ -131,7 +144,7 @@ class Ranking:
         """The shortest rule that behaves like this one and passes the screen."""
         if not self.probes:
             return contender.rule
-        screen, own = _make_screen(), Behaviours(self.probes)
+        screen, own = make_screen(), Behaviours(self.probes)
         own.add("", contender.rule)
 
         def is_alike(rule):
@@ -142,7 +155,8 @@ class Ranking:
 
 
 @functools.cache
-def _make_screen():
+def make_screen() -> Screen:
+    """The `Screen` of a search and of its ranking; made once, because its probe keeps the behaviours of rules."""
     return Screen()
 
 
@@ -155,7 +169,7 @@ def make_ranking(
     alike: Optional[Mapping[str, int]] = None,
     tuned: Iterable[Evaluation] = (),
 ) -> Ranking:
-    """Creates the `Ranking` of evaluations.
+    """Creates the `Ranking` of evaluations. Among equal ones, the first given comes first.
 
     Args:
       found: Evaluations of rules that were proposed; those that were stopped have only estimates, and no rank. Those
@@ -230,18 +244,24 @@ def read_ranking(ledger: Ledger, probes: Optional[Sequence[Probe]] = None) -> Ra
     Raises:
       Damaged: If a row is damaged.
     """
-    # Among equal rewards, the first proposed comes first: with many workers, chance decides which is measured first.
-    sampled = {key: place for place, key in enumerate(ledger.sampled_keys())}
-    found = sorted(ledger.evaluations("search"), key=lambda e: (sampled.get(e.key, len(sampled)), e.key))
+    known = read_known_optimizers(ledger)
+    names = {name: e.rule for name, e in known}
+    probes = read_probes(ledger) if probes is None else probes
+    fresh, alike, tuned = ledger.fresh_evaluations(), ledger.count_alike(), ledger.evaluations(TUNED)
+    return make_ranking(ledger.found_rows(), [e for _, e in known], names, probes, fresh, alike, tuned)
+
+
+def read_known_optimizers(ledger: Ledger) -> list[KnownOptimizer]:
+    """The known optimizers that a run measured, in the order in which it names them; others come last."""
     names = name_baselines(ledger)
     listed = list(names.values())
-    known = sorted(
-        ledger.evaluations("baseline"),
-        key=lambda e: (listed.index(e.rule) if e.rule in listed else len(listed), e.key),
-    )
-    fresh, alike = ledger.fresh_evaluations(), ledger.count_alike()
-    tuned = ledger.evaluations("tuned")
-    return make_ranking(found, known, names, read_probes(ledger) if probes is None else probes, fresh, alike, tuned)
+
+    def find_place(e):
+        # Of those that it does not name, chance decides which is measured first if there are many workers.
+        return listed.index(e.rule) if e.rule in listed else len(listed), e.key
+
+    measured = sorted(ledger.evaluations(BASELINE), key=find_place)
+    return [KnownOptimizer(name_known_optimizer(e.rule, names), e) for e in measured]
 
 
 def read_probes(ledger: Ledger) -> list[Probe]:
@@ -249,7 +269,7 @@ def read_probes(ledger: Ledger) -> list[Probe]:
     if ledger.run.kind != SEARCH:
         return []
     descent = ledger.run.descent
-    return [Screen().probe, *([Probe(descent)] if descent else [])]
+    return [make_screen().probe, *([Probe(descent)] if descent else [])]
 
 
 def name_baselines(ledger: Ledger) -> dict[str, Rule]:

@@ -11,13 +11,12 @@ from neural_optimizer_search.measuring.evaluation import MEASURED, Evaluation, w
 from neural_optimizer_search.measuring.screen import Screening
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.roles import BASELINE, FOUND, TUNED
 from neural_optimizer_search.search.algorithm import Trial
 from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.search.waiting import Finished
 from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor
 
-# The roles of a known optimizer, and of a rule whose constants were tuned.
-BASELINE, TUNED = "baseline", "tuned"
 OF_SETTING = (
     "learning_rate",
     "schedule",
@@ -64,7 +63,7 @@ class EvaluationRecorder:
       screen: Rule -> `Screening`.
       cache: An `EvaluationCache`, or None to ignore the measurements of other searches.
       standing: A `Standing`, which says which rules are alike, and what a rule must reach.
-      measure: The request for a rule that has no bar to reach.
+      measure: The request for a rule, to which its trial, or the bar that it must reach, is added.
       on_evaluation: Called with each new evaluation.
       on_wait: Called every few seconds while waiting, with the work that takes long, in words; "" if none does.
 
@@ -98,13 +97,13 @@ class EvaluationRecorder:
         self._measured: dict[str, _Measurement] = {}
         self._finished = Finished()
         # Each is read only once, because a long search has very many.
-        found = ledger.evaluations("search")
+        found = ledger.evaluations(FOUND)
         self._known = {e.key: e for e in (*found, *ledger.evaluations(BASELINE))}
         self._trained = {e.key for e in found if not e.cached}
         self._claimed = set(self._trained)
         self.best = max((e.reward for e in found), default=0.0)
 
-    def __call__(self, rules: Iterable[Rule], role: str = "search") -> list[Evaluation]:
+    def __call__(self, rules: Iterable[Rule], role: str = FOUND) -> list[Evaluation]:
         """The evaluations of the rules, in their order; each carries the rule as it was spelled here."""
         batch = self.start(list(rules), role)
         while not self.is_finished(batch):
@@ -143,7 +142,7 @@ class EvaluationRecorder:
     def start(
         self,
         rules: Sequence[Rule],
-        role: str = "search",
+        role: str = FOUND,
         most: Optional[int] = None,
         trials: Optional[Sequence[Trial]] = None,
     ) -> list[Screened]:
@@ -177,7 +176,7 @@ class EvaluationRecorder:
                 if self.claimed - before == most:
                     is_full = True
                     continue
-                if role == "search":
+                if role == FOUND:
                     self._claimed.add(key)
                 if is_new:
                     future = self.executor.submit(screening.rule, ask)
@@ -190,10 +189,12 @@ class EvaluationRecorder:
 
     def _find_ask(self, role, trial):
         """The request for a rule: with its trial, or else with the bar, except that known optimizers have none."""
+        method, more = self._ask.method, {}
         if trial:
-            return Ask("measure_setting", {name: getattr(trial, name) for name in OF_SETTING})
-        bar = None if role == BASELINE else self._standing.bar
-        return self._ask if bar is None else Ask(arguments={"bar": bar})
+            method, more = "measure_setting", {name: getattr(trial, name) for name in OF_SETTING}
+        elif role != BASELINE and self._standing.bar is not None:
+            more = {"bar": self._standing.bar}
+        return dataclasses.replace(self._ask, method=method, arguments={**self._ask.arguments, **more})
 
     def _find_key(self, screening, role):
         """The key of the evaluation that a rule has; known optimizers have their own."""
@@ -201,7 +202,7 @@ class EvaluationRecorder:
             return screening.key
         return self._standing.find_key(screening)
 
-    def settle(self, batch: Iterable[Screened], role: str = "search") -> None:
+    def settle(self, batch: Iterable[Screened], role: str = FOUND) -> None:
         """Records that these rules are finished and learned from; from now on, they count as known."""
         for screened in batch:
             if screened.key:
@@ -229,7 +230,7 @@ class EvaluationRecorder:
             if key in tuned:
                 self._standing.settle_tuned(tuned[key])
             else:
-                self._recall(self._known[key], "search")
+                self._recall(self._known[key], FOUND)
 
     def _recall(self, evaluation, role):
         self._standing.add_rule(Screening(evaluation.rule, evaluation.flipped, evaluation.key))
@@ -277,7 +278,7 @@ class EvaluationRecorder:
     def _record(self, evaluation, role):
         self._ledger.add_evaluation(evaluation, role)
         self._known[evaluation.key] = evaluation
-        if role == "search":
+        if role == FOUND:
             if not evaluation.cached:
                 self._trained.add(evaluation.key)
             self.best = max(self.best, evaluation.reward)

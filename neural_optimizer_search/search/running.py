@@ -10,21 +10,22 @@ import tensorflow as tf
 from neural_optimizer_search import flags
 from neural_optimizer_search.command_line import quote
 from neural_optimizer_search.files import write_whole
+from neural_optimizer_search.measuring.behaviour import Behaviours
 from neural_optimizer_search.measuring.joint import make_joint_bar
 from neural_optimizer_search.measuring.racing import make_bar
-from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.progress import ProgressBar, write_above_bar
+from neural_optimizer_search.records.roles import BASELINE
 from neural_optimizer_search.records.run_directory import (
     CONTROLLER,
     LEADERBOARD,
     TENSORBOARD,
     TRACEBACKS,
 )
-from neural_optimizer_search.search.alike import open_behaviours
-from neural_optimizer_search.search.anchors import describe_scales, open_anchors
+from neural_optimizer_search.search.alike import record_descent
+from neural_optimizer_search.search.anchors import describe_scales, open_anchors, record_anchors
 from neural_optimizer_search.search.batch_sizes import BatchSizes
 from neural_optimizer_search.search.config import NO_CACHE, SearchConfig
 from neural_optimizer_search.search.constants import Rounds, describe_no_round
@@ -33,7 +34,6 @@ from neural_optimizer_search.search.description_table import describe_duration
 from neural_optimizer_search.search.ended import describe_end, forget_end, note_end
 from neural_optimizer_search.search.estimate import guess_fresh_seconds
 from neural_optimizer_search.search.fresh import FreshSeeds, choose_contenders, choose_seeds
-from neural_optimizer_search.search.joint_executor import JointExecutor
 from neural_optimizer_search.search.known_optimizers import require_reward
 from neural_optimizer_search.search.leaderboard import format_leaderboard
 from neural_optimizer_search.search.limits import find_spent
@@ -46,7 +46,7 @@ from neural_optimizer_search.search.progress import (
     describe_steps,
     write_scalars,
 )
-from neural_optimizer_search.search.ranking import read_probes, read_ranking
+from neural_optimizer_search.search.ranking import make_screen, read_probes, read_ranking
 from neural_optimizer_search.search.recipes import Recipe
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
 from neural_optimizer_search.search.registry import (
@@ -60,7 +60,7 @@ from neural_optimizer_search.search.start import Started, count_batches, describ
 from neural_optimizer_search.search.timeout import find_timeout
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.versions import find_versions
-from neural_optimizer_search.workers.executor import TaskFailed
+from neural_optimizer_search.workers.executor import Ask, TaskFailed
 
 A_RUN = "--resume RUN"  # in a table, which does not know the directory of its run
 CHANGED_TASK = "begin a new run; --changed_task continues anyway, and keeps the earlier rewards"
@@ -85,20 +85,20 @@ def run_search(
     with contextlib.ExitStack() as stack:
         executor = stack.enter_context(config.open_executor(prepared.task, protocol, config.data_dir))
         ledger.run.add_versions(find_versions())
-        screen = Screen() if config.screens else pass_every_rule
+        screen = make_screen() if config.screens else pass_every_rule
         start = ledger.run.start
         _announce(config, out, start, screen, executor)
         if recipe:
             _tell_cost(config, executor.workers, len(start), recipe)
         stack.enter_context(keep_tracebacks(executor, out / TRACEBACKS, ledger.require_in_place))
-        anchors = _open_anchors(executor, ledger, config.task) if prepared.is_joint else None
-        executor = JointExecutor(executor, anchors) if anchors else executor
+        anchors = _open_anchors(executor, ledger, config, screen) if prepared.is_joint else None
         cache = _open_cache(config, prepared.identity(anchors), screen, stack)
-        behaviours = _open_behaviours(executor, ledger) if config.joins_alike else None
-        if config.joins_alike and behaviours is None:
-            _say("the first gradients of the task are not finite, so rules that behave alike do not count as one.")
+        joins_alike = config.joins_alike and _record_descent(executor, ledger)
+        probes = read_probes(ledger)
+        behaviours = Behaviours(probes) if joins_alike else None
         standing = Standing(behaviours, protocol.racing, make_joint_bar if anchors else make_bar)
-        recorder = EvaluationRecorder(executor, ledger, screen, cache, standing=standing)
+        measure = Ask(arguments={"scales": anchors.scales} if anchors else {})
+        recorder = EvaluationRecorder(executor, ledger, screen, cache, standing=standing, measure=measure)
         known = _measure_known_optimizers(config.known_optimizers, recorder, ledger)
         executor.timeout = config.timeout or find_timeout(known)
         if config.batches_ahead:
@@ -110,7 +110,6 @@ def run_search(
         rounds = Rounds(config.tuning, protocol, recorder, standing, ledger, known, config.seed, given)
         forget_end(ledger)
         is_whole = _search(config, out, algorithm, recorder, ledger, rounds)
-        probes = read_probes(ledger)
         _measure_fresh(config.fresh_seeds, protocol, executor, ledger, probes)
         if is_whole:
             note_end(config, ledger)
@@ -146,19 +145,24 @@ def _count(size):
     return f"{size:,.0f}" if size < 1e6 else f"{size:.2g}"
 
 
-def _open_anchors(executor, ledger, tasks):
+def _open_anchors(executor, ledger, config, screen):
     """Returns the `Anchors`, and prints one line per task."""
     if not ledger.run.anchors:
         print("Several tasks: tuned SGD and tuned Adam come first, for the scores 0 and 1 on each.", flush=True)
     with _starting_bar(executor, not ledger.run.anchors) as on_wait:
-        anchors = open_anchors(executor, ledger, tasks, on_wait)
+        anchors = open_anchors(executor, ledger, config.task, on_wait)
+    record_anchors(anchors, config.known_optimizers.values(), screen, ledger)
     print("\n".join(describe_scales(anchors)), flush=True)
     return anchors
 
 
-def _open_behaviours(executor, ledger):
+def _record_descent(executor, ledger):
+    """Records the first gradients of the task; returns whether they distinguish rules."""
     with _starting_bar(executor, ledger.run.descent is None) as on_wait:
-        return open_behaviours(executor, ledger, on_wait)
+        is_recorded = record_descent(executor, ledger, on_wait)
+    if not is_recorded:
+        _say("the first gradients of the task are not finite, so rules that behave alike do not count as one.")
+    return is_recorded
 
 
 @contextlib.contextmanager
@@ -174,11 +178,11 @@ def _starting_bar(executor, is_needed):
 
 
 def _measure_known_optimizers(optimizers, recorder, ledger):
-    before = ledger.evaluations("baseline")
+    before = ledger.evaluations(BASELINE)
     best = max((e.reward for e in before), default=0.0)
     with RuleBar(len(optimizers), "known optimizers", len(before), best, counts_cached=True) as bar:
         recorder.on_evaluation, recorder.on_wait = bar.show, bar.wait_for
-        known = recorder(optimizers.values(), role="baseline")
+        known = recorder(optimizers.values(), role=BASELINE)
     require_reward(dict(zip(optimizers, known)))
     return known
 
@@ -255,7 +259,7 @@ def _report(out, ledger, config, probes):
     table = format_leaderboard(ranking, words, _find_final_steps(config, ranking))
     write_whole(out / LEADERBOARD, lambda unfinished: unfinished.write_text(f"{table}\n"))
     counts, steps = ledger.counts(), ledger.count_steps()
-    cached = sum(e.cached for e in ledger.evaluation_rows("baseline"))
+    cached = sum(e.cached for e in ledger.evaluation_rows(BASELINE))
     notes = [describe_no_round(config.tuning, config.find()[1], steps)]
     lines = [f"{describe_counts(counts)}{describe_cached(cached)}{describe_steps(steps)}", *filter(None, notes)]
     print("\n".join(["", table.replace(A_RUN, f"--resume {quote(out)}"), "", *lines, f"Kept in {out}"]))

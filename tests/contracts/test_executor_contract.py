@@ -12,10 +12,7 @@ import marks
 import pytest
 
 from neural_optimizer_search import parse_formula
-from neural_optimizer_search.measuring.evaluation import Part
 from neural_optimizer_search.measuring.racing import Bar
-from neural_optimizer_search.search.anchors import Anchors
-from neural_optimizer_search.search.joint_executor import JointExecutor
 from neural_optimizer_search.workers.config import EXECUTORS, WorkerConfig
 from neural_optimizer_search.workers.executor import (
     FIRST_TIMEOUT,
@@ -53,28 +50,9 @@ def count_words(evaluator, rule, times):
     return type(evaluator).__name__, times * len(rule.iterations)
 
 
-class FaultyOnTasks(Faulty):
-    """Likewise, of several tasks."""
-
-    def __call__(self, rule, bar=None, scales=None):
-        assert scales == SCALES
-        return super().__call__(rule, bar)
-
-
-SCALES = {"a": (0.1, 0.4)}
-
-
-def several_tasks():
-    part = Part("a", *SCALES["a"], rewards=(0.4,), accuracy=0.5, status="ok", learning_rate=0.1)
-    measured = [
-        dataclasses.replace(fakes.fake_evaluation(parse_formula(text)), parts=(part,)) for text in ("m * m", "m^3")
-    ]
-    return JointExecutor(InProcess(FaultyOnTasks()), Anchors(*measured))
-
-
 def raises(executor):
     """Whether an error while a rule is measured is the caller's: the measuring is in this process."""
-    return isinstance(getattr(executor, "_executor", executor), InProcess)
+    return isinstance(executor, InProcess)
 
 
 def in_process():
@@ -108,7 +86,6 @@ def ray():
 ROWS = {
     "in process": in_process,
     "processes": processes,
-    "several tasks": several_tasks,
     "ray": pytest.param(ray, marks=marks.NEEDS_RAY),
 }
 

@@ -25,7 +25,9 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
     found, known = ledgers.found(), ledgers.known()
     run = read(ledgers.write(tmp_path / "one", found, known))
     assert (run.name, run.config, run.found) == ("one", ledgers.CONFIG, found)
-    assert [name for name, _ in run.baselines] == ["AddSign", "PowerSign", "Adam", "RMSProp", "Momentum", "SGD"]
+    best_first = ["AddSign", "PowerSign", "Adam", "RMSProp", "Momentum", "SGD"]
+    assert [one.name for one in run.ranking.known] == best_first
+    assert [name for name, _ in run.baselines] == best_first[::-1]  # as they are named
     assert run.top == found  # they were written best first
     assert run.counts["trained"] == 8 and run.is_finished
 
@@ -73,6 +75,16 @@ def test_nobody_knows_whether_minutes_and_patience_were_the_end(tmp_path):
     for name, config in {"over": dict(budget=8, minutes=1.0), "open": dict(budget=9, patience=3)}.items():
         run = read(ledgers.write(tmp_path / name, ledgers.found(), config={**ledgers.CONFIG, **config}))
         assert run.is_finished is {"over": True, "open": None}[name]
+
+
+def test_a_recorded_end_is_the_end(tmp_path):
+    config = {**ledgers.CONFIG, "budget": 9, "patience": 3}
+    with contextlib.closing(
+        Ledger(ledgers.write(tmp_path, ledgers.found(), config=config) / "ledger.sqlite")
+    ) as ledger:
+        for end, is_finished in (({}, None), ({"limits": {"rules": 9, "patience": 3}, "fresh_seeds": 0}, True)):
+            ledger.run.set_end(end)
+            assert read(tmp_path).is_finished is is_finished
 
 
 def test_the_steps_of_a_training_on_several_tasks_are_those_on_the_first(tmp_path):

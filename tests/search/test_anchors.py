@@ -12,12 +12,20 @@ from neural_optimizer_search.measuring.evaluation import without_reward
 from neural_optimizer_search.measuring.joint import JointEvaluator, join
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.search.anchors import Anchors, choose_order, choose_scale, describe_scales, open_anchors
-from neural_optimizer_search.search.joint_executor import JointExecutor
-from neural_optimizer_search.workers.executor import MEASURE, Ask, TaskFailed
+from neural_optimizer_search.search.algorithm import Trial
+from neural_optimizer_search.search.anchors import (
+    Anchors,
+    choose_order,
+    choose_scale,
+    describe_scales,
+    open_anchors,
+    record_anchors,
+)
+from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
+from neural_optimizer_search.workers.executor import Ask, TaskFailed
 from neural_optimizer_search.workers.in_process import InProcess
 
-SGD, ADAM = CATALOGUE["sgd"].rule, CATALOGUE["adam"].rule
+SGD, ADAM, LION = (CATALOGUE[name].rule for name in ("sgd", "adam", "lion"))
 
 
 def of(rule, *rewards):
@@ -86,26 +94,33 @@ def test_they_are_measured_once_and_kept(ledger):
     assert dict(anchors.scales) == {"a": (0.2, 0.6), "tie": (0.0, 0.2)}
     assert (anchors.sgd.reward, anchors.adam.reward) == (0.5, 1.0)
     assert open_anchors(InProcess(evaluator), ledger, ["tie", "a"]) == anchors
-    executor = JointExecutor(InProcess(evaluator), anchors)
-    assert executor.submit(ADAM).result() == anchors.adam and evaluator.asked == [SGD, ADAM]
-    found = executor.submit(CATALOGUE["lion"].rule).result()
-    assert [part.task for part in found.parts] == ["a", "tie"] and len(evaluator.asked) == 3
-    again = Ask("measure_again", {"parts": found.parts, "seeds": (7, 8)})
-    assert executor.submit(CATALOGUE["lion"].rule, again).result().seeds == (7, 8)
 
 
-def test_scales_are_all_that_is_added_to_a_request(ledger):
-    asked = []
+def test_they_are_known_optimizers_that_are_not_measured_again(ledger):
+    evaluator = Counting("a", "tie")
+    anchors = open_anchors(InProcess(evaluator), ledger, ["a", "tie"])
+    for _ in range(2):  # a resumed search has them
+        record_anchors(anchors, [LION, ADAM, SGD], pass_every_rule, ledger)
+    measure = Ask(arguments={"scales": anchors.scales})
+    recorder = EvaluationRecorder(InProcess(evaluator), ledger, measure=measure)
+    lion, adam, sgd = recorder([LION, ADAM, SGD], role="baseline")
+    assert evaluator.asked == [SGD, ADAM, LION]
+    assert [part.task for part in lion.parts] == ["a", "tie"] and recorder.trained == 0
+    for found, anchor in ((sgd, anchors.sgd), (adam, anchors.adam)):
+        assert found == dataclasses.replace(anchor, key=anchor.rule.canonical())
 
-    class Noting(InProcess):
-        def submit(self, rule, ask=MEASURE):
-            asked.append(ask)
-            return super().submit(rule, ask)
 
-    executor = Noting(Counting("a", "b"))
-    anchors = open_anchors(executor, ledger, ["a", "b"])
-    JointExecutor(executor, anchors).submit(CATALOGUE["lion"].rule, Ask(arguments={"bar": None}, patience=3.0))
-    assert asked[-1] == Ask(arguments={"bar": None, "scales": anchors.scales}, patience=3.0)
+def test_a_setting_is_measured_with_the_scales_too(ledger):
+    evaluator = Counting("a", "b")
+    anchors = open_anchors(InProcess(evaluator), ledger, ["a", "b"])
+    measure = Ask(arguments={"scales": anchors.scales})
+    recorder = EvaluationRecorder(InProcess(evaluator), ledger, measure=measure)
+    batch = recorder.start([LION], trials=[Trial(0.01, "cosine", 0.1)])
+    (found,) = recorder.evaluations(batch)
+    assert [(part.task, part.zero, part.one) for part in found.parts] == [
+        (task, *scale) for task, scale in anchors.scales.items()
+    ]
+    assert (found.learning_rate, found.schedule, found.weight_decay) == (0.01, "cosine", 0.1)
 
 
 def test_they_are_told(ledger):

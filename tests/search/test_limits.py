@@ -10,13 +10,15 @@ import pytest
 
 from neural_optimizer_search import parse_formula, search_space
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.search import command, limits, loop
+from neural_optimizer_search.report.run import read
+from neural_optimizer_search.search import command, limits, loop, running
 from neural_optimizer_search.search.limits import Limits, Spent
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.progress import RuleBar
 from neural_optimizer_search.search.random_search import RandomSearch
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.workers.config import EXECUTORS
+from neural_optimizer_search.workers.executor import TaskFailed
 from neural_optimizer_search.workers.in_process import InProcess
 
 pytestmark = pytest.mark.once
@@ -169,6 +171,21 @@ def test_the_end_says_what_it_was(tmp_path, trains_nothing, monkeypatch, capsys,
     more = ["--fresh_seeds", "0", "--workers", "1", "--out", str(tmp_path / "run")]
     assert command.main([*FLAGS, *given, *more]) == 0
     assert ended in capsys.readouterr().out
+
+
+def test_a_page_knows_the_end_until_more_is_asked_for(tmp_path, trains_nothing, monkeypatch):
+    out, more = tmp_path / "run", ["--fresh_seeds", "0", "--workers", "1"]
+
+    def fail(*given, **named):
+        raise TaskFailed("The task is gone.")
+
+    assert command.main([*FLAGS, "--patience", "3", *more, "--out", str(out)]) == 0
+    assert read(out).is_finished
+    monkeypatch.setattr(running, "prepare_search", fail)
+    for flags, is_finished in (([], True), (["--patience", "4"], None)):
+        with pytest.raises(SystemExit):
+            command.main(["--resume", str(out), *flags])
+        assert read(out).is_finished is is_finished
 
 
 @pytest.mark.parametrize(

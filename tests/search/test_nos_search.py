@@ -9,6 +9,7 @@ import pytest
 from tiny_searches import TINY, found
 
 from neural_optimizer_search import search_space
+from neural_optimizer_search.measuring import behaviour
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, THE_SIX
@@ -205,6 +206,21 @@ def test_a_cache_spares_what_another_run_has_trained(tmp_path, trains_nothing):
     ledgers = [Ledger(tmp_path / name / "ledger.sqlite", read_only=True) for name in ("first", "second")]
     first, second = (ledger.counts() for ledger in ledgers)
     assert first["cached"] == 0 and second["cached"] == first["trained"]
+
+
+@ONCE
+def test_no_behaviour_is_computed_twice(tmp_path, monkeypatch, trains_nothing):
+    """The ranking at the end is of the behaviours that the search has computed."""
+    computed, find_behaviour = [], behaviour.find_behaviour
+
+    def find_and_note(probe, rule):
+        computed.append((probe.descent.g.tobytes(), rule))
+        return find_behaviour(probe, rule)
+
+    monkeypatch.setattr(behaviour, "find_behaviour", find_and_note)
+    flags = [*TINY, "--algorithm", "random", "--budget", "12", "--baselines", "adam,sgd"]
+    assert command.main([*flags, "--out", str(tmp_path / "run")]) == 0
+    assert computed and len(set(computed)) == len(computed)
 
 
 @ONCE

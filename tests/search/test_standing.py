@@ -6,15 +6,18 @@ import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.measuring.behaviour import Behaviours
 from neural_optimizer_search.measuring.evaluation import without_reward
+from neural_optimizer_search.measuring.racing import Bar
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.search.alike import open_behaviours
+from neural_optimizer_search.search.alike import record_descent
+from neural_optimizer_search.search.ranking import read_probes
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.tasks.protocol import Racing
-from neural_optimizer_search.workers.executor import TaskFailed
+from neural_optimizer_search.workers.executor import Ask, TaskFailed
 from neural_optimizer_search.workers.in_process import InProcess
 
 pytestmark = pytest.mark.once
@@ -29,6 +32,11 @@ SCREEN = Screen()
 @pytest.fixture
 def ledger(tmp_path):
     return Ledger(tmp_path / "ledger.sqlite", {})
+
+
+def open_behaviours(executor, ledger):
+    assert record_descent(executor, ledger)
+    return Behaviours(read_probes(ledger))
 
 
 def open_recorder(ledger, evaluate=fakes.fake_evaluation, cache=None, racing=None):
@@ -157,7 +165,7 @@ def test_the_descent_is_recorded_once(ledger):
             return super().record_descent(rule, steps)
 
     for _ in range(2):
-        assert open_behaviours(InProcess(Counting()), ledger) is not None
+        assert record_descent(InProcess(Counting()), ledger) and ledger.run.descent is not None
     assert asked == [ADAM]
 
 
@@ -172,12 +180,12 @@ class Failing(fakes.FakeEvaluator):
 
 
 def test_a_task_whose_first_gradients_tell_nothing(ledger):
-    assert open_behaviours(InProcess(NothingFinite()), ledger) is None and ledger.run.descent is None
+    assert not record_descent(InProcess(NothingFinite()), ledger) and ledger.run.descent is None
 
 
 def test_a_task_whose_gradients_cannot_be_recorded(ledger):
     with pytest.raises(TaskFailed, match="first gradients of the task cannot be recorded: OSError: no shard 7"):
-        open_behaviours(InProcess(Failing()), ledger)
+        record_descent(InProcess(Failing()), ledger)
 
 
 # -- The bar -------------------------------------------------------------------------------------------------------
@@ -201,3 +209,21 @@ def test_the_bar_is_of_what_was_learned_from():
     standing.settle(make(4, 0.7))
     assert standing.bar.reward == 0.5
     assert Standing().bar is None
+
+
+def test_the_bar_is_added_to_the_request(ledger):
+    asked = []
+
+    class Noting(InProcess):
+        def submit(self, rule, ask):
+            asked.append(ask)
+            return super().submit(rule)
+
+    measure, standing = Ask(arguments={"scales": {"a": (0.0, 1.0)}}, patience=3.0), Standing(racing=Racing(best=2))
+    recorder = EvaluationRecorder(Noting(fakes.FakeEvaluator()), ledger, standing=standing, measure=measure)
+    recorder(OTHERS, role="baseline")
+    recorder(DISGUISES[:1])
+    recorder([ADAM], role="baseline")
+    bar = asked[2].arguments["bar"]
+    with_bar = dataclasses.replace(measure, arguments={**measure.arguments, "bar": bar})
+    assert asked == [measure, measure, with_bar, measure] and isinstance(bar, Bar)

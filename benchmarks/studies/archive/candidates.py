@@ -12,6 +12,7 @@ from neural_optimizer_search.measuring.behaviour import Behaviours, Likeness, ar
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.measuring.simplify import simplify
 from neural_optimizer_search.records.ledger import SEARCH, Ledger
+from neural_optimizer_search.records.roles import FOUND
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.archive import ArchivedRule
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
@@ -70,7 +71,7 @@ def read_searches(directories: Sequence[pathlib.Path], top: int) -> list[Searche
 def _read(directory, top):
     with contextlib.closing(Ledger(directory / LEDGER, read_only=True, kind=SEARCH)) as ledger:
         config, steps = ledger.run.config, sum(ledger.count_steps().values())
-        forms = {e.key: e.rule for e in ledger.evaluations("search")}
+        forms = {e.key: e.rule for e in ledger.evaluations(FOUND)}
     task = config["task"]
     if not isinstance(task, str):
         task, *others = task

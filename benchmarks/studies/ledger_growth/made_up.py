@@ -11,6 +11,7 @@ from neural_optimizer_search.dsl.search_space import SearchSpace
 from neural_optimizer_search.measuring.evaluation import Evaluation, without_reward
 from neural_optimizer_search.recorded_flags import record
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.roles import BASELINE, FOUND
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.config import NO_CACHE, SearchConfig
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
@@ -46,13 +47,13 @@ def make_run(directory: Path, evaluations: int) -> None:
     with contextlib.closing(Ledger(directory / LEDGER, record(config))) as ledger:
         ledger._db.execute("PRAGMA synchronous = OFF")  # waiting for the disk at each row would take half an hour
         for rule in KNOWN_OPTIMIZERS.values():
-            ledger.add_evaluation(make_evaluation(rule), "baseline")
+            ledger.add_evaluation(make_evaluation(rule), BASELINE)
         found: list[Evaluation] = []
         step = 0
         while len(found) < evaluations:
             new = [make_evaluation(next(rules)) for _ in range(min(NEW, evaluations - len(found)))]
             for evaluation in new:
-                ledger.add_evaluation(evaluation, "search")
+                ledger.add_evaluation(evaluation, FOUND)
             found += new
             again = [found[i] for i in rng.integers(len(found), size=NEW)]
             stopped = [without_reward(next(rules), "screened", "Made up.") for _ in range(NEW)]

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from benchmarks.studies.common.searches import run_search
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.roles import BASELINE, FOUND
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 
@@ -58,8 +59,8 @@ def search_with(name: str, seed: int, config: Any) -> None:
 def read_search(directory: pathlib.Path, budget: int) -> Searched:
     """Reads a search's ledger, with its trained rules up to the budget."""
     ledger = Ledger(directory / LEDGER, read_only=True)
-    rewards = {e.rule: e.reward for e in ledger.evaluations("baseline")}
+    rewards = {e.rule: e.reward for e in ledger.evaluations(BASELINE)}
     known = {name: rewards[rule] for name, rule in KNOWN_OPTIMIZERS.items()}
-    found = Searched(ledger.counts(), ledger.evaluations("search")[:budget], known)
+    found = Searched(ledger.counts(), ledger.evaluations(FOUND)[:budget], known)
     ledger.close()
     return found
