@@ -152,9 +152,9 @@ def test_the_descent_is_recorded_once(ledger):
     asked = []
 
     class Counting(fakes.FakeEvaluator):
-        def record_descent(self, rule, steps=5):
+        def record_descent(self, rule):
             asked.append(rule)
-            return super().record_descent(rule, steps)
+            return super().record_descent(rule)
 
     for _ in range(2):
         assert open_behaviours(InProcess(Counting()), ledger) is not None
@@ -162,12 +162,12 @@ def test_the_descent_is_recorded_once(ledger):
 
 
 class NothingFinite(fakes.FakeEvaluator):
-    def record_descent(self, rule, steps=5):
+    def record_descent(self, rule):
         return dict(gradients=[], weights=[], shapes=[], sizes=[])
 
 
 class Failing(fakes.FakeEvaluator):
-    def record_descent(self, rule, steps=5):
+    def record_descent(self, rule):
         return without_reward(rule, "failed", "OSError: no shard 7. Tried twice.")
 
 
