@@ -31,7 +31,6 @@ STARTED = AlgorithmEntry(
     lambda setting: Started(
         registry.find_algorithm("evolution").make(setting),
         [SPACE.decode(string) for string in SPACE.sample(np.random.default_rng(1), 8)],
-        batch_size=4,
     ),
 )
 ENTRIES = {"started": STARTED}
