@@ -123,7 +123,7 @@ def test_a_resumed_search_recalls_what_it_had_joined(ledger):
 def test_what_is_cached_stands_for_others_and_nothing_stopped_is_cached(ledger, tmp_path):
     path, spelled = tmp_path / "cache.sqlite", parse_formula("2 * Adam")
     assert SCREEN(spelled).key == SCREEN(ADAM).key
-    cache = EvaluationCache(path, "a task", lambda rule: SCREEN(rule).key)
+    cache = EvaluationCache(path, "a task", lambda rule: SCREEN(rule).key, print)
 
     def stop_sgd(rule):
         evaluation = fakes.fake_evaluation(rule)
