@@ -65,8 +65,8 @@ class SearchSetting(NamedTuple):
     seed: int
     directory: Path
     ledger: Ledger
-    known: Sequence[Evaluation] = ()
-    protocol: Optional[Protocol] = None
+    known: Sequence[Evaluation]
+    protocol: Protocol
     start: Sequence[Start] = ()
     batch_sizes: BatchSizes = OWN
 

@@ -60,7 +60,7 @@ def setting(directory, seed=0, preset="fast", sizes=OWN):
     path = directory / "ledger.sqlite"
     ledger = Ledger(path, None if path.exists() else {})
     place = SPACE, preset, seed, directory / "state", ledger
-    return SearchSetting(*place, protocol=fakes.TINY, batch_sizes=sizes)
+    return SearchSetting(*place, known=[], protocol=fakes.TINY, batch_sizes=sizes)
 
 
 def evaluate(rules):
