@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import is_reward
-from neural_optimizer_search.trials.study import SCALE, STEPS, is_complete, make_distribution
+from neural_optimizer_search.trials.study import SCALE, STEPS, is_complete, make_distributions
 from neural_optimizer_search.trials.tunables import Tunable
 
 
@@ -25,7 +25,7 @@ def check_trials(trials: Sequence[FrozenTrial], tunables: Sequence[Tunable], ste
     Raises:
       Damaged: If they come from a study with other tunables or other ranges, or from no study.
     """
-    expected = {one.name: make_distribution(one) for one in tunables}
+    expected = make_distributions(tunables)
     for number, trial in enumerate(trials):
         if fault := _find_fault(number, trial, expected, steps):
             raise Damaged(f"trial {trial.number} {fault}.")
