@@ -70,6 +70,7 @@ def _are_curves(curves):
     return len(set(map(len, curves))) <= 1 and all(map(_are_numbers, curves))
 
 
+# In the order of the columns of an evaluation. Its rule and its parts are checked as they are read.
 EVALUATION = {
     "key": is_text,
     "reward": is_number,
@@ -85,10 +86,10 @@ EVALUATION = {
     "weight_decay": is_weight_decay,
     "steps": _is_count,
     "sweep_reward": is_number,
+    "form": is_text,
     "rewards": _are_numbers,
     "sweep": _is_sweep,
     "seeds": _are_counts,
-    "form": is_text,
     "curves": _are_curves,
 }
 PART = {

@@ -5,9 +5,11 @@ import pytest
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records import cache as module
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.rows import FRESH_COLUMNS
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.workers.in_process import InProcess
 
@@ -21,6 +23,20 @@ def path(tmp_path):
 
 def open_cache(path, task=fakes.BLOBS, protocol=fakes.TINY):
     return EvaluationCache(path, task.identity(protocol), Rule.canonical, print)
+
+
+def test_the_table_is_the_one_that_its_name_says():
+    """A file that has a table of this name with other columns is not read: other columns need another name."""
+    assert (module.TABLE, *module.COLUMNS) == (
+        "evaluations_5", "rule", "key", "reward", "status", "message", "learning_rate", "accuracy", "seconds",
+        "worker", "flipped", "cached", "schedule", "weight_decay", "steps", "sweep_reward", "form", "rewards",
+        "sweep", "seeds", "parts",
+    )  # fmt: skip
+
+
+def test_all_of_an_evaluation_is_kept_but_whether_it_stands_for_another():
+    fields = {field.name for field in dataclasses.fields(Evaluation)}
+    assert {*FRESH_COLUMNS} == fields - {"alike"}
 
 
 def test_what_was_put_is_there_for_others(path):
