@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from neural_optimizer_search import flags
-from neural_optimizer_search.command_line import shorten
+from neural_optimizer_search.command_line import is_own, shorten
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import FAILURES, MEASURED, Evaluation
 from neural_optimizer_search.origin import is_made_here
@@ -134,7 +134,7 @@ def _check_cache(out, ledger):
     config = flags.configure(SearchConfig, complete(SearchConfig, ledger.run.config))
     if config.cache == NO_CACHE:
         return "no cache"
-    if ":" in flags.tell(config.task):
+    if any(map(is_own, config.task)):
         return "the cache was not checked, because that would run your task's module"
     if not is_made_here(ledger.run.origin, out):
         return "the cache is where the run was made"
