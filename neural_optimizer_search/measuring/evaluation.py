@@ -1,8 +1,9 @@
 """The result of measuring one rule."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
@@ -164,6 +165,12 @@ STATUSES = (*MEASURED, "screened", "stopped", *FAILURES)
 
 # Tolerance for scores that rounding moves out of [0, 1].
 _ROUNDING = 1e-6
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number that a float can hold."""
+    # JSON has integers of any length, and large ones do not fit a float.
+    return math.isfinite(value) if isinstance(value, float) else type(value) is int and abs(value) < 2**63
 
 
 def is_reward(value: float) -> bool:

@@ -41,7 +41,7 @@ def read_trials(written: Sequence[Written], tunables: Sequence[Tunable], steps: 
     distributions = make_distributions(tunables)
     try:
         trials = [_read_trial(one, distributions) for one in written]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise Damaged(f"a trial is invalid: {type(error).__name__}: {error!s:.100}") from error
     for number, trial in enumerate(trials):
         trial.number = number
