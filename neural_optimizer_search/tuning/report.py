@@ -1,6 +1,7 @@
 """The result of a tuning as text."""
 
 import math
+import statistics
 from typing import Any
 
 from neural_optimizer_search.dsl.numbers import write_number
@@ -73,9 +74,9 @@ def _compare(result):
     differences = [one - other for one, other in zip(best.rewards, own.rewards)]
     if len(differences) == 1:
         return f"Tuning adds {gain:.4f} to the rule as it was given, at its best rate."
-    spread = math.sqrt(sum((x - gain) ** 2 for x in differences) / (len(differences) - 1) / len(differences))
+    error = statistics.stdev(differences) / math.sqrt(len(differences))
     return (
-        f"Tuning adds {gain:.4f} ± {spread:.4f} (standard error, seed by seed) to the rule as it was given, at its "
+        f"Tuning adds {gain:.4f} ± {error:.4f} (standard error, seed by seed) to the rule as it was given, at its "
         "best rate."
     )
 
