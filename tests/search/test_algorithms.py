@@ -1,5 +1,6 @@
 """Evolution and exhaustive search; random search is tested with the loop."""
 
+import dataclasses
 import itertools
 
 import fakes
@@ -37,6 +38,13 @@ def mean_reward(algorithm, steps=60, last=20):
 def test_evolution_climbs(seed):
     blind = RandomSearch(SPACE, seed, sizes=BatchSizes(4))
     assert mean_reward(Evolution(SPACE, SMALL, seed)) > 1.5 * mean_reward(blind)
+
+
+@pytest.mark.parametrize("change", [{"batch_size": 0}, {"population": 2.5}, {"tournament": True}, {"tournament": 9}])
+def test_settings_of_evolution_that_are_out_of_range_are_named(change):
+    (name,) = change
+    with pytest.raises(ValueError, match=f"Argument `{name}` must be "):
+        dataclasses.replace(SMALL, **change)
 
 
 def test_what_the_screen_rejects_does_not_join_the_population():
