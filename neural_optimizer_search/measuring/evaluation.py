@@ -88,7 +88,8 @@ class Evaluation:
       steps: Gradient steps of the whole measurement, including the probe and runs that diverged.
       sweep_reward: Reward that the best run of the sweep with the first seed would have; 0 if every rate diverged.
       alike: Whether the evaluation was taken over from another function that behaves alike.
-      form: For a rule with tuned constants, schedule and decay, the key of the evaluation of its original; else "".
+      form: For a rule with tuned constants, schedule and decay, the key of the evaluation of its original; for a
+        trial of a known optimizer's form, the key of that optimizer; else "".
       parts: For a rule measured on several tasks, a `Part` for each task in order, or for those before it was
         stopped. The reward is then the mean of their scores, and `learning_rate`, `schedule` and `weight_decay` are
         those of the first part.

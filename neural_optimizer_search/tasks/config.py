@@ -71,7 +71,12 @@ class TaskConfig:
         return None
 
     def check_task(self, p: Parser, advice: str = "") -> None:
-        """Ends the command with one line if there is no such task or protocol; see `SearchConfig.check`."""
+        """Ends the command with one line if there is no such task or protocol.
+
+        Args:
+          p: The command's parser.
+          advice: A sentence on what to do if there is no such task.
+        """
         for name in self.task_names:
             self._check_name(p, name, advice)
 
