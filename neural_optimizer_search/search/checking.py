@@ -28,7 +28,7 @@ from neural_optimizer_search.tasks import UnknownTask
 _KEPT = ("rule", "form", "learning_rate", "schedule", "weight_decay")
 
 
-class Verdict(NamedTuple):
+class Check(NamedTuple):
     """The result of a check of a run.
 
     Attributes:
@@ -40,7 +40,7 @@ class Verdict(NamedTuple):
     sentence: str
 
 
-def check_run(out: Path) -> Verdict:
+def check_run(out: Path) -> Check:
     """Checks the ledger, the algorithm's own files, and the cached rewards of the same rules.
 
     Args:
@@ -51,12 +51,12 @@ def check_run(out: Path) -> Verdict:
         with contextlib.closing(Ledger(out / LEDGER, read_only=True, kind=SEARCH)) as ledger:
             found = [_check_ledger(ledger), _check_state(out, ledger), _check_cache(out, ledger)]
     except FileNotFoundError as error:
-        return Verdict(False, f"{out} is not a run of nos-search: {error}")
+        return Check(False, f"{out} is not a run of nos-search: {error}")
     except (OSError, sqlite3.OperationalError) as error:
-        return Verdict(False, f"{out} cannot be checked now: {error}")
+        return Check(False, f"{out} cannot be checked now: {error}")
     except (ValueError, sqlite3.Error) as error:
-        return Verdict(False, f"{out} is damaged, or no search: {error}")
-    return Verdict(True, f"{out} is intact: {', '.join(filter(None, found))}.")
+        return Check(False, f"{out} is damaged, or no search: {error}")
+    return Check(True, f"{out} is intact: {', '.join(filter(None, found))}.")
 
 
 def _check_ledger(ledger):
