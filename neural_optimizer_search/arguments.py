@@ -1,8 +1,8 @@
 """Checks arguments: each error says what is allowed, and what was received."""
 
 import inspect
-import math
 import numbers
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,7 +17,8 @@ def check_number(
 ) -> float:
     """Returns the value as a float; raises a ValueError unless it is finite and valid."""
     number: Any = _of_python(value)
-    if not (_is(numbers.Real, number) and math.isfinite(number) and is_valid(number)):
+    # Compared, because Python has integers of any length, and the largest do not fit a float.
+    if not (_is(numbers.Real, number) and abs(number) <= sys.float_info.max and is_valid(number)):
         raise ValueError(f"Argument `{argument}` must be {allowed}. Received: {value!r}.")
     return float(number)
 

@@ -188,6 +188,11 @@ class NotFound(ValueError):
     """Nothing has this name."""
 
 
+def is_own(name: str) -> bool:
+    """Whether a name is that of the user's own object, "module:attribute", and not of something shipped."""
+    return ":" in name
+
+
 def import_named(name: str) -> Any:
     """Imports an object that the user named as "module:attribute"; the current directory is searched, too.
 

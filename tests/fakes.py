@@ -121,9 +121,9 @@ class FakeEvaluator:
         evaluation = self._evaluate(rule)
         return dataclasses.replace(evaluation, reward=(evaluation.reward * end * 7) % 1.0)
 
-    def record_descent(self, rule, steps=5):
+    def record_descent(self, rule):
         """Gradients of a matrix and a vector that shrink, with noise."""
-        rng = np.random.default_rng(2)
+        rng, steps = np.random.default_rng(2), 5
         gradients = 0.9 ** np.arange(steps)[:, None] * (1.0 + rng.normal(size=(steps, 6)))
         weights = np.tile(rng.normal(size=6), (steps, 1))
         return dict(gradients=gradients.tolist(), weights=weights.tolist(), shapes=[(2, 2), (2,)], sizes=[4, 2])

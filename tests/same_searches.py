@@ -141,7 +141,7 @@ def run(directory, algorithm, executor, batch_size=None, changes_size=False, **l
             ledger.change_batch_size(None, pipeline)
         if pipeline:
             loop.rewind(ledger)
-        place = SearchSetting(SPACE, "fast", 3, directory / "controller", ledger)
+        place = SearchSetting(SPACE, "fast", 3, directory / "controller", ledger, known=[], protocol=PROTOCOL)
         sizes = BatchSizes(batch_size, ledger.run.earlier_batch_sizes)
         made = find_algorithm(name).make(place._replace(batch_sizes=sizes))
         made = Started(made, [one.rule for one in STARTS]) if config.share else made

@@ -35,6 +35,7 @@ def test_fields_that_are_allowed(changes):
         ({"share": 1.5}, "Argument `share` must be a finite number in [0, 1]. Received: 1.5."),
         ({"share": float("nan")}, "Argument `share` must be a finite number in [0, 1]. Received: nan."),
         ({"share": False}, "Argument `share` must be a finite number in [0, 1]. Received: False."),
+        ({"share": 10**400}, f"Argument `share` must be a finite number in [0, 1]. Received: {10**400}."),
         ({"share": "half"}, "Argument `share` must be a finite number in [0, 1]. Received: 'half'."),
     ],
 )

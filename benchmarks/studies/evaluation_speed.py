@@ -7,7 +7,6 @@ seed. This package's way runs on one thread, after its trace; the usual way runs
 """
 
 import dataclasses
-import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from neural_optimizer_search.flags import flag
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.workers.config import WorkerConfig
+from neural_optimizer_search.workers.placement import count_cores
 
 TITLE = "how much faster is one traced training than model.compile for every learning rate?"
 RULES = ("Adam", "PowerSign", "AddSign", "RMSProp")
@@ -56,7 +56,7 @@ def run(config: Config) -> dict[str, Any]:
         task=config.task,
         protocol=config.protocol,
         repeats=config.repeats,
-        cores=os.cpu_count(),
+        cores=count_cores(),
         seconds_traced=statistics.median(row[1] for row in rows),
         seconds_naive=statistics.median(row[2] for row in rows),
         ratio=ratio,

@@ -12,7 +12,6 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import math
-import os
 import pathlib
 import statistics
 import tempfile
@@ -34,6 +33,7 @@ from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.workers.config import WorkerConfig
 from neural_optimizer_search.workers.executor import MEASURE, Ask, Executor
+from neural_optimizer_search.workers.placement import count_cores
 from tf_agents_env.controller_config import CONTROLLERS
 from tf_agents_env.controllers import Controller
 
@@ -64,7 +64,7 @@ def run(config: Config) -> dict[str, Any]:
     """Searches with one worker and with several, in turns; returns medians for each number of workers."""
     task = TASKS[config.task]
     protocol = find_protocol(task, "default", seeds=tuple(range(config.seeds_per_rule)))
-    counts = sorted({1, config.workers or os.cpu_count()})
+    counts = sorted({1, config.workers or count_cores()})
     rows = []
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(tempfile.TemporaryDirectory())

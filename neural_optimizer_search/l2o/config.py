@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from neural_optimizer_search.command_line import LARGEST, LONGEST_NAME, number, path, shorten, whole_number
+from neural_optimizer_search.command_line import LARGEST, LONGEST_NAME, is_own, number, path, shorten, whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.l2o.presets import CHOICES, FUNCTIONS, PRESETS
 from neural_optimizer_search.l2o.trajectories import HISTORY, HORIZON
@@ -51,7 +51,7 @@ class Training:
         "logistic",
         f"{', '.join(FAMILIES)}, or module:attribute of your own",
         parse=family_name,
-        is_local=lambda value: ":" in value,
+        is_local=is_own,
     )
     preset: str = flag(
         "steady",

@@ -84,7 +84,7 @@ def learn(
         batches = (*batches, found.batch)[-config.kept :]
         policy = _fit_policy(config, batches, policy, [config.seed, number, WEIGHTS])
         usable = policy._replace(limit=limit)
-        merit = mean_value(run(validation, usable, start, config.validation_steps, history=config.history))
+        merit = mean_value(run(validation, usable, start, config.validation_steps, config.history))
         if last is None or merit < last.best_merit:
             best, best_merit = policy, merit
         else:
@@ -97,7 +97,7 @@ def learn(
 
 def _find_limit(config, functions):
     start = first_points(config, functions)
-    return np.array([config.limit, *tune_momentum(functions, start, config.horizon, history=config.history)])
+    return np.array([config.limit, *tune_momentum(functions, start, config.horizon, config.history)])
 
 
 def _fit_policy(config, batches, policy, seed):

@@ -4,7 +4,7 @@ import numpy as np
 
 from neural_optimizer_search.l2o.lqg import LinearController
 from neural_optimizer_search.l2o.step_policy import StepPolicy
-from neural_optimizer_search.l2o.trajectories import HISTORY, Trajectories
+from neural_optimizer_search.l2o.trajectories import Trajectories
 
 
 def increments(trajectories: Trajectories) -> np.ndarray:
@@ -14,7 +14,7 @@ def increments(trajectories: Trajectories) -> np.ndarray:
     return np.concatenate([changes[..., None], trajectories.gradients], axis=-1)
 
 
-def shift_states(trajectories: Trajectories, history: int = HISTORY) -> np.ndarray:
+def shift_states(trajectories: Trajectories, history: int) -> np.ndarray:
     """(xₜ, yₜ, yₜ₋₁, .., yₜ₋ᴴ₊₁) before each step: `[F, S, T, d + H (1 + d)]`; zeros where there is no past."""
     y = increments(trajectories)[:, :, :-1]
     padded = np.concatenate([np.zeros([*y.shape[:2], history - 1, y.shape[-1]]), y], axis=2)
@@ -23,7 +23,7 @@ def shift_states(trajectories: Trajectories, history: int = HISTORY) -> np.ndarr
     return np.concatenate([trajectories.iterates[:, :, :-1], past], axis=-1)
 
 
-def last_state(trajectories: Trajectories, history: int = HISTORY) -> np.ndarray:
+def last_state(trajectories: Trajectories, history: int) -> np.ndarray:
     """(xₜ, yₜ, yₜ₋₁, .., yₜ₋ᴴ₊₁) after the last step: `[F, S, d + H (1 + d)]`."""
     recent = increments(trajectories)[:, :, -history:][:, :, ::-1]
     past = np.zeros([*recent.shape[:2], history, recent.shape[-1]])
@@ -31,7 +31,7 @@ def last_state(trajectories: Trajectories, history: int = HISTORY) -> np.ndarray
     return np.concatenate([trajectories.iterates[:, :, -1], past.reshape(*recent.shape[:2], -1)], axis=-1)
 
 
-def observation_matrix(t: int, dimension: int, history: int = HISTORY) -> np.ndarray:
+def observation_matrix(t: int, dimension: int, history: int) -> np.ndarray:
     """The observation at time t, as a linear function of the state: `[H + H d, d + H (1 + d)]`."""
     size = 1 + dimension
     matrix = np.zeros([history * size, dimension + history * size])

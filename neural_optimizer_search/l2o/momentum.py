@@ -5,16 +5,14 @@ from typing import Union
 
 import numpy as np
 
-from neural_optimizer_search.l2o.trajectories import HISTORY, Policy, cap, run
+from neural_optimizer_search.l2o.trajectories import Policy, cap, run
 from neural_optimizer_search.objectives import Objectives
 
 RATES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 DECAYS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
 
 
-def momentum_policy(
-    rates: Union[float, np.ndarray], decays: Union[float, np.ndarray], history: int = HISTORY
-) -> Policy:
+def momentum_policy(rates: Union[float, np.ndarray], decays: Union[float, np.ndarray], history: int) -> Policy:
     """-rate Σⱼ decayʲ ∇f(x⁽ᵗ⁻ʲ⁾) over the observed gradients (Table 1).
 
     Args:
@@ -34,7 +32,7 @@ def momentum_policy(
 
 
 def momentum_gain(
-    rates: Union[float, np.ndarray], decays: Union[float, np.ndarray], dimension: int, history: int = HISTORY
+    rates: Union[float, np.ndarray], decays: Union[float, np.ndarray], dimension: int, history: int
 ) -> np.ndarray:
     """The same policy as a linear function of the state of `lqg`: `[F, d, d + H (1 + d)]`, with F = 1 for floats.
 
@@ -79,7 +77,7 @@ def _coefficients(rates, decays, history):
 
 
 def tune_momentum(
-    objectives: Objectives, start: np.ndarray, steps: int, choice: str = "shared", history: int = HISTORY
+    objectives: Objectives, start: np.ndarray, steps: int, history: int, choice: str = "shared"
 ) -> tuple[Union[float, np.ndarray], Union[float, np.ndarray]]:
     """Finds the rates and decays of a grid with the lowest mean value over the steps.
 
@@ -87,14 +85,14 @@ def tune_momentum(
       objectives: `Objectives`, F functions.
       start: Float `[F, S, d]`.
       steps: Steps of each run, without noise.
-      choice: "shared": one setting for all functions; "each": one for each.
       history: H; momentum sums the last H gradients.
+      choice: "shared": one setting for all functions; "each": one for each.
 
     Returns:
       (rates, decays): floats, or `[F]` each.
     """
     grid = np.array(list(itertools.product(RATES, DECAYS)))
-    runs = [run(objectives, momentum_policy(*one, history=history), start, steps, history=history) for one in grid]
+    runs = [run(objectives, momentum_policy(*one, history), start, steps, history) for one in grid]
     values = np.stack([one.values[..., 1:] for one in runs])
     means = cap(values).mean(axis=(2, 3))
     return tuple((grid[means.mean(axis=1).argmin()] if choice == "shared" else grid[means.argmin(axis=0)]).T)

@@ -4,7 +4,7 @@ import traceback
 
 import tensorflow as tf
 
-from neural_optimizer_search.command_line import NotFound, import_named, shorten
+from neural_optimizer_search.command_line import NotFound, import_named, is_own, shorten
 from neural_optimizer_search.objectives import FAMILIES, Family
 
 _LARGEST_DIMENSION = 10_000
@@ -25,7 +25,7 @@ def find_family(name: str) -> Family:
     """
     if name in FAMILIES:
         return FAMILIES[name]
-    if ":" not in name:
+    if not is_own(name):
         raise UnknownFamily(f"must be one of {', '.join(FAMILIES)}, or module:attribute. Received: {name!r}")
     try:
         family = import_named(name)

@@ -128,7 +128,7 @@ class PredictedStepDescent:
             )
         if steps < 1:
             raise ValueError(f"Argument `steps` must be an int >= 1. Received: {steps}.")
-        found = run(_One(objective), self.policy, start[None, None], steps, history=self.policy.history)
+        found = run(_One(objective), self.policy, start[None, None], steps, self.policy.history)
         iterates, values = found.iterates[0, 0], found.values[0, 0]
         best = np.argmin(np.nan_to_num(values, nan=np.inf))
         return Minimum(iterates[best], float(values[best]), iterates, values)

@@ -78,7 +78,7 @@ def run_with_noise(
     deviations = _find_deviations(config, functions, policy, start)
     noise = rng.normal(size=(len(functions), config.runs, config.horizon, functions.dimension))
     start = np.repeat(start, config.runs, axis=1)
-    return run(functions, policy, start, config.horizon, noise * deviations[:, None], config.history), deviations
+    return run(functions, policy, start, config.horizon, config.history, noise * deviations[:, None]), deviations
 
 
 def momentum_targets(
@@ -106,6 +106,6 @@ def first_points(config: GuidedPolicySearchConfig, functions: Objectives) -> np.
 
 
 def _find_deviations(config, functions, policy, start):
-    quiet = run(functions, policy, start, config.horizon, history=config.history)
+    quiet = run(functions, policy, start, config.horizon, config.history)
     median = np.median(cap(np.abs(quiet.steps)), axis=(0, 1, 3))
     return np.maximum(config.noise * median, config.least_noise)

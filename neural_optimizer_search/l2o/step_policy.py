@@ -7,7 +7,6 @@ import numpy as np
 import tensorflow as tf
 
 from neural_optimizer_search.l2o.momentum import limit_steps
-from neural_optimizer_search.l2o.trajectories import HISTORY
 
 HIDDEN = 50
 LINEAR = 3.0  # inputs below this multiple of the usual size are hardly compressed
@@ -111,7 +110,7 @@ def new_policy(
     seen: np.ndarray,
     dimension: int,
     seed: Union[int, Sequence[int]],
-    history: int = HISTORY,
+    history: int,
     hidden: int = HIDDEN,
     compressed: bool = True,
     output_bias: bool = False,

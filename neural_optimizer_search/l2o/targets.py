@@ -60,7 +60,7 @@ def imitate_momentum(config: GuidedPolicySearchConfig, functions: Objectives) ->
       functions: F functions.
     """
     start = first_points(config, functions)
-    setting = tune_momentum(functions, start, config.horizon, config.momentum, config.history)
+    setting = tune_momentum(functions, start, config.horizon, config.history, config.momentum)
     policy, controllers = momentum_policy(*setting, config.history), None
     if config.near == "policy":
         trajectories, deviations = run_with_noise(config, functions, 0, policy)

@@ -47,7 +47,7 @@ class Trajectories(NamedTuple):
             return np.diff(self.iterates, axis=-2)
 
 
-def observe(values: np.ndarray, gradients: np.ndarray, history: int = HISTORY) -> np.ndarray:
+def observe(values: np.ndarray, gradients: np.ndarray, history: int) -> np.ndarray:
     """The observation of a policy after some iterates.
 
     Args:
@@ -73,7 +73,7 @@ def observe(values: np.ndarray, gradients: np.ndarray, history: int = HISTORY) -
     return seen
 
 
-def observe_all(trajectories: Trajectories, history: int = HISTORY) -> np.ndarray:
+def observe_all(trajectories: Trajectories, history: int) -> np.ndarray:
     """The observations of a policy before each step: `[F, S, T, H + H d]`."""
     values, gradients = trajectories.values, trajectories.gradients
     steps = values.shape[-1] - 1
@@ -86,9 +86,9 @@ def run(
     objectives: Differentiable,
     policy: Policy,
     start: np.ndarray,
-    steps: int = HORIZON,
+    steps: int,
+    history: int,
     noise: Optional[np.ndarray] = None,
-    history: int = HISTORY,
 ) -> Trajectories:
     """Follows a policy on many functions at once.
 
@@ -97,8 +97,8 @@ def run(
       policy: Function from observations `[F, S, H + H d]` to steps `[F, S, d]`.
       start: Float `[F, S, d]`, S starting points for each function.
       steps: The number of steps T.
-      noise: Float `[F, S, T, d]`, added to the steps; none by default.
       history: H.
+      noise: Float `[F, S, T, d]`, added to the steps; none by default.
 
     Returns:
       `Trajectories`. A run that becomes non-finite continues with infinity or NaN.

@@ -1,8 +1,9 @@
 """The result of measuring one rule."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
@@ -87,7 +88,8 @@ class Evaluation:
       steps: Gradient steps of the whole measurement, including the probe and runs that diverged.
       sweep_reward: Reward that the best run of the sweep with the first seed would have; 0 if every rate diverged.
       alike: Whether the evaluation was taken over from another function that behaves alike.
-      form: For a rule with tuned constants, schedule and decay, the key of the evaluation of its original; else "".
+      form: For a rule with tuned constants, schedule and decay, the key of the evaluation of its original; for a
+        trial of a known optimizer's form, the key of that optimizer; else "".
       parts: For a rule measured on several tasks, a `Part` for each task in order, or for those before it was
         stopped. The reward is then the mean of their scores, and `learning_rate`, `schedule` and `weight_decay` are
         those of the first part.
@@ -164,6 +166,12 @@ STATUSES = (*MEASURED, "screened", "stopped", *FAILURES)
 
 # Tolerance for scores that rounding moves out of [0, 1].
 _ROUNDING = 1e-6
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number that a float can hold."""
+    # JSON has integers of any length, and large ones do not fit a float.
+    return math.isfinite(value) if isinstance(value, float) else type(value) is int and abs(value) < 2**63
 
 
 def is_reward(value: float) -> bool:

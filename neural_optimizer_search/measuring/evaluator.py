@@ -182,11 +182,11 @@ class Evaluator:
         outcome = self._outcomes.describe_finals(finals, len(seeds) - len(finals.runs))
         return dict(outcome, sweep_reward=early), run.steps
 
-    def record_descent(self, rule: Rule, steps: int = STEPS) -> dict[str, Any]:
+    def record_descent(self, rule: Rule) -> dict[str, Any]:
         """Records the first steps of a child that a rule trains at the middle rate, for `make_descent`."""
         rates = self._learning_rates(RuleRuns(self.train, rule))
         rate = rates[len(rates) // 2] if rates else 0.0
-        return self.train.record(rule, rate, self.protocol.seeds[0], steps)
+        return self.train.record(rule, rate, self.protocol.seeds[0], STEPS)
 
     def _learning_rates(self, train):
         """The protocol's rates, centred on the rule's scale; empty if the update itself is not finite."""

@@ -11,7 +11,6 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation, Part
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.measuring.racing import Bar, Stop, make_bar, say_needed
-from neural_optimizer_search.measuring.recording import STEPS
 from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.tasks.protocol import Racing
 
@@ -136,9 +135,9 @@ class JointEvaluator:
         }
         return join(rule, found, {part.task: (part.zero, part.one) for part in parts})
 
-    def record_descent(self, rule: Rule, steps: int = STEPS) -> dict[str, Any]:
+    def record_descent(self, rule: Rule) -> dict[str, Any]:
         """Like `Evaluator.record_descent`, on the first task."""
-        return next(iter(self._evaluators.values())).record_descent(rule, steps)
+        return next(iter(self._evaluators.values())).record_descent(rule)
 
 
 def _require_scales(scales: Optional[Scales]) -> Scales:

@@ -65,25 +65,14 @@ class KeptRuns:
       end: The step at which runs stop.
       steps: Steps of a whole run: T of decay operands and schedules.
       validate_every: Steps between validations.
-      save_seconds: Seconds between two saves of a run in progress.
 
     Raises:
       CannotKeep: If the directory is not on this machine, or cannot be written.
     """
 
-    def __init__(
-        self,
-        train: ChildTraining,
-        rule: Rule,
-        directory: Path,
-        end: int,
-        steps: int,
-        validate_every: int,
-        save_seconds: float = SAVE_SECONDS,
-    ):
+    def __init__(self, train: ChildTraining, rule: Rule, directory: Path, end: int, steps: int, validate_every: int):
         self._train, self._rule, self._directory = train, rule, find_directory(directory, rule)
         self._end, self._steps, self._every = end, steps, validate_every
-        self._save_seconds = save_seconds
         self._found: dict[RunPlan, _Kept] = {}
         if not directory.is_dir():
             raise CannotKeep(
@@ -145,7 +134,7 @@ class KeptRuns:
         marks, seconds = (kept.marks, kept.seconds) if kept else ({}, 0.0)
         began = saved = time.monotonic()
         while (run := child.advance_a_piece(end)).finite and run.steps < end:
-            if time.monotonic() >= saved + self._save_seconds:
+            if time.monotonic() >= saved + SAVE_SECONDS:
                 self._write(plan, _keep(child, marks, seconds + time.monotonic() - began))
                 saved = time.monotonic()
         if run.finite and end % self._every:

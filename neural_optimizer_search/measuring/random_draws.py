@@ -6,8 +6,10 @@ this way in most tutorials.
 """
 
 import contextlib
-import unittest.mock
+import contextvars
+import functools
 from collections.abc import Iterator
+from typing import Optional
 
 import tensorflow as tf
 from tensorflow.python.ops import gen_random_ops
@@ -33,18 +35,41 @@ REPEATABLE = {
 def repeatable_draws(generator: tf.random.Generator) -> Iterator[None]:
     """A context in which TensorFlow's random functions draw from a generator, whose state is a variable.
 
+    It concerns only the thread that enters it; others draw as ever, or from a generator of their own.
+
     Args:
       generator: The generator.
     """
-
-    def draw_from(generator, function):
-        def draw(*args, seed=0, seed2=0, name=None, **kwargs):
-            return function(generator.make_seeds()[:, 0], *args, **kwargs)
-
-        return draw
-
-    with contextlib.ExitStack() as stack:
-        for name, function in REPEATABLE.items():
-            draw = draw_from(generator, function)
-            stack.enter_context(unittest.mock.patch.object(gen_random_ops, name, draw))
+    _replace_draws()
+    before = _generator.set(generator)
+    try:
         yield
+    finally:
+        _generator.reset(before)
+
+
+# The generator of the innermost context that this thread is in; None outside of all.
+_generator: contextvars.ContextVar[Optional[tf.random.Generator]] = contextvars.ContextVar("generator", default=None)
+
+
+@functools.lru_cache
+def _replace_draws():
+    """Has TensorFlow's operations look for a generator first; without one, they are what they were.
+
+    This is done once and never undone: if each context put the operations back, one of another thread might end in
+    between, and put back what this one had replaced.
+    """
+    for name, function in REPEATABLE.items():
+        setattr(gen_random_ops, name, _look_for_generator(getattr(gen_random_ops, name), function))
+
+
+def _look_for_generator(operation, function):
+    @functools.wraps(operation)
+    def draw(*args, **kwargs):
+        generator = _generator.get()
+        if generator is None:
+            return operation(*args, **kwargs)
+        given = {name: value for name, value in kwargs.items() if name not in ("seed", "seed2", "name")}
+        return function(generator.make_seeds()[:, 0], *args, **given)
+
+    return draw

@@ -51,14 +51,13 @@ class Recording:
         )
 
 
-def choose_candidates(shapes: Sequence[tuple[int, ...]], most: int = CANDIDATES) -> list[np.ndarray]:
-    """Chooses random rows and columns of each tensor.
+def choose_candidates(shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+    """Chooses random rows and columns of each tensor, about `CANDIDATES` weights in total.
 
     A tensor `[..., outputs]` becomes a matrix with outputs as columns, as in words that apply to a whole tensor.
 
     Args:
       shapes: The shapes of the tensors, in order.
-      most: Approximate number of weights to choose in total.
 
     Returns:
       For each tensor, a matrix or a vector of indices into the vector of all weights.
@@ -66,19 +65,19 @@ def choose_candidates(shapes: Sequence[tuple[int, ...]], most: int = CANDIDATES)
     rng = np.random.default_rng(0)
     matrices = [shape if len(shape) < 2 else (math.prod(shape[:-1]), shape[-1]) for shape in shapes]
     return _choose_blocks(
-        matrices, most, lambda tensor, axis, size, count: np.sort(rng.choice(size, count, replace=False))
+        matrices, CANDIDATES, lambda tensor, axis, size, count: np.sort(rng.choice(size, count, replace=False))
     )
 
 
-def choose_weights(least: np.ndarray, shapes: Sequence[tuple[int, ...]], most: int = WEIGHTS) -> list[np.ndarray]:
+def choose_weights(least: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
     """Chooses rows and columns of blocks, evenly spaced in the order of their smallest gradient.
 
-    Rules often differ at gradients that are 0, such as those of dead units, so these must be included.
+    Rules often differ at gradients that are 0, such as those of dead units, so these must be included. There are
+    about `WEIGHTS` weights in total.
 
     Args:
       least: The smallest absolute gradient of each weight, `[weights]`.
       shapes: Shapes of the blocks.
-      most: Approximate number of weights to choose in total.
 
     Returns:
       Indices, as from `choose_candidates`.
@@ -92,7 +91,7 @@ def choose_weights(least: np.ndarray, shapes: Sequence[tuple[int, ...]], most: i
         order = np.argsort(block.min(axis=others) if others else block, kind="stable")
         return np.sort(order[np.linspace(0, size - 1, count).round().astype(int)])
 
-    return _choose_blocks(shapes, most, choose)
+    return _choose_blocks(shapes, WEIGHTS, choose)
 
 
 def _choose_blocks(shapes, most, choose: Callable[[int, int, int, int], np.ndarray]) -> list[np.ndarray]:

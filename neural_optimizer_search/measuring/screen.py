@@ -25,7 +25,7 @@ NOISE = 0.5  # standard deviation of a gradient whose mean is at most 1
 DESCENT = 0.35  # minimum cosine of update and gradient; the published rules have 0.53 or more
 # The weights form a matrix and a vector, for words that are functions of a whole weight tensor. Both have twins.
 PAIRS_IN_MATRIX, MATRIX = 12, (4, 6)
-DIGITS = 6  # of a fingerprint; spellings of the same function differ from the 12th digit on
+DIGITS = 6  # of an update in its hash; spellings of the same function differ from the 12th digit on
 
 
 class Screening(NamedTuple):
@@ -81,9 +81,9 @@ class Screen:
             return Screening(None, False, "", "The update is zero.")
         cosines = self._recording.cosines(update)
         if cosines.min() > DESCENT:
-            return Screening(rule, False, fingerprint(update / scale))
+            return Screening(rule, False, hash_update(update / scale))
         if cosines.max() < -DESCENT:
-            return Screening(flip(rule), True, fingerprint(-update / scale))
+            return Screening(flip(rule), True, hash_update(-update / scale))
         return Screening(None, False, "", "The update does not descend.")
 
 
@@ -94,7 +94,7 @@ def flip(rule: Rule) -> Rule:
     return Rule((*rule.iterations, Iteration(rule.depth - 1, "1", "neg", "identity", "left")), rule.constants)
 
 
-def fingerprint(update: np.ndarray) -> str:
+def hash_update(update: np.ndarray) -> str:
     """A short text that is equal for equal arrays, up to rounding."""
     rounded = np.round(update, DIGITS) + 0.0  # no -0
     return hashlib.blake2b(rounded.tobytes(), digest_size=12).hexdigest()

@@ -48,6 +48,9 @@ class ChildTraining:
 
     Args:
       child: A `Child`.
+
+    Attributes:
+      traces: The number of times that the training function was traced.
     """
 
     def __init__(self, child: Child):
@@ -59,8 +62,8 @@ class ChildTraining:
         self._large: dict[str, tf.Tensor] = {}  # the large ones of these, by a hash of their values
         self._runs = 0  # number begun so far; all use the same variables
         self._model, self._optimizer, self._generator, self._variables = self._make(seed=0)
+        self.traces = 0
         # Whether rules are plain -> the graph that runs them. Few are not, so their graph is traced on first use.
-        self._functions: dict[bool, Any] = {}
         self._graphs: dict[bool, Any] = {}
         self._train = self._find_graph(are_plain=True)
         order = tf.function(self._batches, [tf.TensorSpec([], tf.int64)] * 2, autograph=False)
@@ -70,7 +73,7 @@ class ChildTraining:
     def _find_graph(self, are_plain):
         if are_plain not in self._graphs:
             scalar = tf.TensorSpec([], tf.int64)
-            self._functions[are_plain] = function = tf.function(
+            function = tf.function(
                 self._training,
                 input_signature=[
                     EncodedRule(
@@ -158,11 +161,6 @@ class ChildTraining:
             optimizer.watch = None
         return recording.as_dict()
 
-    @property
-    def traces(self) -> int:
-        """The number of times that the training function was traced."""
-        return sum(function.experimental_get_tracing_count() for function in self._functions.values())
-
     def prepare(self, seeds: Iterable[int]) -> None:
         """Creates the initial weights of these seeds.
 
@@ -237,6 +235,7 @@ class ChildTraining:
     # -- Traced ----------------------------------------------------------------------------------------
 
     def _training(self, *inputs):
+        self.traces += 1  # as Python code, which only a trace runs
         with repeatable_draws(self._generator):
             return self._train_and_validate(*inputs)
 

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.screen import Screen
-from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.ranking import Contender
 
 
@@ -18,9 +17,7 @@ class Candidate(NamedTuple):
     reward: float
 
 
-def choose_candidates(
-    found: Sequence[Contender], top: int, known: Iterable[Rule] = KNOWN_OPTIMIZERS.values()
-) -> list[Candidate]:
+def choose_candidates(found: Sequence[Contender], top: int, known: Iterable[Rule]) -> list[Candidate]:
     """Chooses the `top` best rules that trained to the end, except known optimizers of the promotion.
 
     Args:

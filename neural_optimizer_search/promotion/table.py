@@ -6,11 +6,18 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.promotion.candidates import Candidate
 from neural_optimizer_search.promotion.halving import Rung
+from neural_optimizer_search.search.columns import format_columns
 from neural_optimizer_search.search.known_optimizers import name_known_optimizer
-from neural_optimizer_search.search.leaderboard import describe_known, explain_zeros, format_reward, format_rule
+from neural_optimizer_search.search.leaderboard import (
+    FORMULA,
+    describe_known,
+    explain_zeros,
+    format_rate,
+    format_reward,
+    format_rule,
+)
 from neural_optimizer_search.search.score_words import ScoreWords
 
-ROW = "{now:>4s}  {search:>6s}  {rung:>5s}  {reward:>15s}  {score:>8s}  {rate:>9s}  {formula}"
 NOTE = (
     "now, search: rank here and among all rules of the search. rung: how far it got. Each rung has longer\n"
     "trainings than the one before, so rewards of different rungs cannot be compared. All are measured on the\n"
@@ -41,37 +48,22 @@ def promotion_table(
       words: The name and the explanation of the score in the column next to the reward.
       known: The known optimizers, by name.
     """
-    header = ROW.format(
-        now="now",
-        search="search",
-        rung="rung",
-        reward="reward",
-        score=words.title,
-        rate="rate",
-        formula="update rule (w <- w - rate * rule)",
-    )
-    before = {c.rule: str(c.rank) for c in candidates}
+    titles = ["now", "search", "rung", "reward", words.title, "rate", FORMULA]
+    before, ranked, last = {c.rule: str(c.rank) for c in candidates}, rank_rules(rungs), rungs[-1]
     found = [
         _row(str(now), before[e.rule], f"{number}/{in_all}", e, format_rule(e))
-        for now, (number, e) in enumerate(rank_rules(rungs), 1)
+        for now, (number, e) in enumerate(ranked, 1)
     ]
-    last = rungs[-1]
     named = [(name_known_optimizer(e.rule, known), e) for e in last.known]
     beside = [_row("", "", f"{last.number}/{in_all}", e, text) for e, text in describe_known(named)]
-    zeros = explain_zeros([*((e.rule.formula(), e) for _, e in rank_rules(rungs)), *named])
+    header, *lines = format_columns([titles, *found, *beside])
+    above, below = lines[: len(found)], lines[len(found) :]
+    zeros = explain_zeros([*((e.rule.formula(), e) for _, e in ranked), *named])
     return "\n".join(
-        [header, *found, "", "The same trainings with known optimizers:", *beside, "", NOTE, words.note, *zeros]
+        [header, *above, "", "The same trainings with known optimizers:", *below, "", NOTE, words.note, *zeros]
     )
 
 
-def _row(now, search, rung, evaluation, formula):
-    e = evaluation
-    return ROW.format(
-        now=now,
-        search=search,
-        rung=rung,
-        reward=format_reward(e) if e.status == "ok" else e.status,
-        score=f"{e.accuracy:.4f}",
-        rate="-" if e.learning_rate is None else f"{e.learning_rate:.3g}",
-        formula=formula,
-    )
+def _row(now, search, rung, e, formula):
+    reward = format_reward(e) if e.status == "ok" else e.status
+    return [now, search, rung, reward, f"{e.accuracy:.4f}", format_rate(e.learning_rate), formula]

@@ -1,12 +1,11 @@
 """The values that a search can write into each field of its records."""
 
 import contextlib
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from neural_optimizer_search.files import Damaged
-from neural_optimizer_search.measuring.evaluation import MEASURED, STATUSES
+from neural_optimizer_search.measuring.evaluation import MEASURED, STATUSES, is_number
 from neural_optimizer_search.schedule_shape import is_weight_decay, parse_schedule
 
 IsAllowed = Callable[[Any], bool]
@@ -22,12 +21,6 @@ def require_allowed(record: Mapping[str, Any], allowed: Mapping[str, IsAllowed],
 def is_text(value: Any) -> bool:
     """Whether it is text."""
     return isinstance(value, str)
-
-
-def is_number(value: Any) -> bool:
-    """Whether it is a finite number."""
-    # JSON has integers of any length, and large ones do not fit a float.
-    return math.isfinite(value) if isinstance(value, float) else isinstance(value, int) and abs(value) < 2**63
 
 
 def _is_number_or_none(value):
@@ -70,6 +63,7 @@ def _are_curves(curves):
     return len(set(map(len, curves))) <= 1 and all(map(_are_numbers, curves))
 
 
+# In the order of the columns of an evaluation. Its rule and its parts are checked as they are read.
 EVALUATION = {
     "key": is_text,
     "reward": is_number,
@@ -85,10 +79,10 @@ EVALUATION = {
     "weight_decay": is_weight_decay,
     "steps": _is_count,
     "sweep_reward": is_number,
+    "form": is_text,
     "rewards": _are_numbers,
     "sweep": _is_sweep,
     "seeds": _are_counts,
-    "form": is_text,
     "curves": _are_curves,
 }
 PART = {

@@ -17,7 +17,6 @@ from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.code_version import code_version
 from neural_optimizer_search.measuring.evaluation import MEASURED, Evaluation, is_reward
 from neural_optimizer_search.records.cache_file import BUSY_SECONDS, CacheFile, is_there
-from neural_optimizer_search.records.progress import write_above_bar
 from neural_optimizer_search.records.rows import COLUMNS, check_parts, from_row, insert_row, to_row
 from neural_optimizer_search.records.sqlite_files import connect, copy, read_rows, read_schema
 
@@ -30,7 +29,7 @@ class EvaluationCache:
     Args:
       path: The file; several searches may use it at the same time.
       identity: What is searched on, from `Task.identity`.
-      find_key: Rule -> its key, which reveals a row with another rule's evaluation; None if keys are unknown.
+      find_key: Rule -> its key, which reveals a row with another rule's evaluation.
       notify: Called with a sentence for the user.
 
     Raises:
@@ -41,8 +40,8 @@ class EvaluationCache:
         self,
         path: Path,
         identity: str,
-        find_key: Optional[Callable[[Rule], str]] = None,
-        notify: Callable[[str], Any] = write_above_bar,
+        find_key: Callable[[Rule], str],
+        notify: Callable[[str], Any],
     ):
         self._path, self._find_key, self._notify = path, find_key, notify
         self._context = f"{identity} {code_version()}"
@@ -94,7 +93,7 @@ class EvaluationCache:
         for value in (evaluation.accuracy, *rewards, *([] if evaluation.parts else [evaluation.reward])):
             if not is_reward(value):
                 raise Damaged(f"the reward {value} is not in [0, 1]")
-        if self._find_key and self._find_key(evaluation.rule) != key:
+        if self._find_key(evaluation.rule) != key:
             raise Damaged(f"the rule {evaluation.rule.formula():.60} has another key")
         return check_parts(evaluation)
 

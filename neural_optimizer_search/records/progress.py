@@ -1,4 +1,4 @@
-"""The one progress bar of all commands."""
+"""The progress bar of the commands, for what they measure; `tasks/reading_bar.py` has one for reading data."""
 
 import sys
 import time

@@ -3,11 +3,12 @@
 Values that no search writes raise `Damaged`: a ledger may come from a stranger, and files may be corrupted.
 """
 
+import dataclasses
 import json
 import math
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, get_origin
 
 from neural_optimizer_search.dsl.constants import Constants
 from neural_optimizer_search.dsl.rule import Rule
@@ -26,12 +27,9 @@ from neural_optimizer_search.records.allowed_values import (
 )
 from neural_optimizer_search.schedule_shape import is_weight_decay
 
-_JSON_FIELDS = ("rewards", "sweep", "seeds", "parts", "curves")
-_FIELDS = (
-    "key", "reward", "status", "message", "learning_rate", "accuracy", "seconds", "worker", "flipped", "cached",
-    "schedule", "weight_decay", "steps", "sweep_reward", "form", "rewards", "sweep", "seeds", "parts"
-)  # fmt: skip
-COLUMNS = ("rule", *_FIELDS)  # columns of an evaluation
+_JSON_FIELDS = [field.name for field in dataclasses.fields(Evaluation) if get_origin(field.type) is tuple]
+# The columns of an evaluation. Their order is that of the cache's table.
+COLUMNS = ("rule", *(name for name in EVALUATION if name != "curves"), "parts")
 FRESH_COLUMNS = (*COLUMNS, "curves")  # columns of an evaluation with fresh seeds
 
 # A worker keeps the output of each iteration, which is as large as the weights, even if nothing reads it.

@@ -14,19 +14,15 @@ from neural_optimizer_search.files import Damaged, require_own, require_regular
 JOURNALS = ("-wal", "-shm", "-journal")
 
 
-def connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
-    """Opens an existing file.
-
-    Args:
-      path: The file.
-      mode: SQLite's mode: "rw", or "ro" for reading.
+def connect(path: Path) -> sqlite3.Connection:
+    """Opens an existing file, to read and write.
 
     Raises:
       FileNotFoundError, sqlite3.Error: If it cannot be opened.
       Damaged: If it, or a file next to it, is a pipe or the like, on which SQLite would wait forever.
     """
     require_plain(path)
-    return _connect(path, f"mode={mode}")
+    return _connect(path, "mode=rw")
 
 
 def connect_to_look(path: Path) -> sqlite3.Connection:

@@ -6,6 +6,7 @@ from neural_optimizer_search.dsl.constants import PAPER
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.dsl.rule_tokens import Iteration
 from neural_optimizer_search.measuring.evaluation import shorten_tasks
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.report import wording
 from neural_optimizer_search.report.board_columns import is_shorter, say_alike, say_rates
 from neural_optimizer_search.report.formulas import broken_lines, formula
@@ -144,8 +145,8 @@ def _numbers(one, words):
 def _cost(rule):
     """Describes the state that a rule keeps, and names its slow words."""
     kept, slow = rule.averages, rule.per_tensor
-    numbers = f"{len(kept)} numbers" if len(kept) != 1 else "1 number"
-    state = f"Keeps {numbers} for each weight: {', '.join(kept)}." if kept else "Keeps nothing but the weights."
+    numbers = f"{count_of(len(kept), 'number')} for each weight: {', '.join(kept)}"
+    state = f"Keeps {numbers if kept else 'nothing but the weights'}."
     if not slow:
         return state
     words = " and ".join(filter(None, [", ".join(slow[:-1]), slow[-1]]))

@@ -13,7 +13,7 @@ from neural_optimizer_search.report.axes import is_plottable
 from neural_optimizer_search.report.statistics import improvements
 
 
-class Measured:
+class EvaluationFigures:
     """The outcomes of the proposed rules.
 
     Args:

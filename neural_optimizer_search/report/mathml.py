@@ -11,12 +11,8 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.report.markup import Element, element
 
 
-def math(rule: Rule, display: str = "inline") -> Element:
+def math(rule: Rule) -> Element:
     """A simplified rule as a `math` element.
-
-    Args:
-      rule: The rule.
-      display: "inline" or "block".
 
     Example:
       >>> from neural_optimizer_search import parse_formula
@@ -28,7 +24,7 @@ def math(rule: Rule, display: str = "inline") -> Element:
     formula = mathml(simplify(rule.expression()))
     if constants := rule.constants.latex():
         formula = element("mrow", formula, _convert(constants))
-    return element("math", formula, display=display, displaystyle="true", alttext=rule.formula())
+    return element("math", formula, display="inline", displaystyle="true", alttext=rule.formula())
 
 
 def mathml(expression: Expression) -> Element:

@@ -24,7 +24,7 @@ from neural_optimizer_search.records.rows import Tuning
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.records.stored import Joined
 from neural_optimizer_search.report.axes import is_plottable
-from neural_optimizer_search.report.columns import History, Measured, Ranked
+from neural_optimizer_search.report.columns import EvaluationFigures, History, Ranked
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.ranking import (
     LOOKS,
@@ -102,9 +102,9 @@ class RecordedSearch:
         return max((one.steps // max(1, len(one.rewards)) for one in trained), default=0) or 1
 
     @functools.cached_property
-    def measured(self) -> Measured:
+    def measured(self) -> EvaluationFigures:
         """The outcomes of all proposed rules."""
-        return Measured(self.found)
+        return EvaluationFigures(self.found)
 
     @functools.cached_property
     def history(self) -> History:

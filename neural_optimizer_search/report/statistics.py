@@ -12,6 +12,7 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.report.axes import is_plottable
 
+MOST_BLOCKS = 12  # in the table of building blocks
 _SIGNS = {"sign(g)", "sign(m)"}
 
 
@@ -111,19 +112,17 @@ def count_parts(rules: Iterable[Rule], among: Optional[Container[ex.Expression]]
     return Parts(counts, number, agreeing)
 
 
-def find_building_blocks(
-    top: Iterable[Rule], sampled: Iterable[Rule], count: int = 12
-) -> tuple[list[Block], Parts, Parts]:
+def find_building_blocks(top: Iterable[Rule], sampled: Iterable[Rule]) -> tuple[list[Block], Parts, Parts]:
     """Finds the parts that are more frequent in the top rules than in all sampled rules.
 
     Args:
       top: The best rules.
       sampled: All sampled rules, or a subset spread over the search.
-      count: Maximum number of `Block`s to return.
 
     Returns:
-      The `Block`s that occur in at least two top rules, those with the largest difference of shares first; the parts
-      of the top rules; and, of those that at least two top rules contain, the parts of the sampled rules.
+      The `Block`s that occur in at least two top rules, at most `MOST_BLOCKS`, those with the largest difference of
+      shares first; the parts of the top rules; and, of those that at least two top rules contain, the parts of the
+      sampled rules.
     """
     in_top = count_parts(top)
     shared = {part: n for part, n in in_top.counts.items() if n > 1}
@@ -133,7 +132,7 @@ def find_building_blocks(
         for part, n in shared.items()
     ]
     blocks.sort(key=lambda block: (block.sampled - block.top, -block.top, text(block.expression)))
-    return blocks[:count], in_top, in_sampled
+    return blocks[:MOST_BLOCKS], in_top, in_sampled
 
 
 def _agree(parts):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from neural_optimizer_search import flags
-from neural_optimizer_search.command_line import shorten
+from neural_optimizer_search.command_line import is_own, shorten
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import FAILURES, MEASURED, Evaluation
 from neural_optimizer_search.origin import is_made_here
@@ -28,7 +28,7 @@ from neural_optimizer_search.tasks import UnknownTask
 _KEPT = ("rule", "form", "learning_rate", "schedule", "weight_decay")
 
 
-class Verdict(NamedTuple):
+class Check(NamedTuple):
     """The result of a check of a run.
 
     Attributes:
@@ -40,7 +40,7 @@ class Verdict(NamedTuple):
     sentence: str
 
 
-def check_run(out: Path) -> Verdict:
+def check_run(out: Path) -> Check:
     """Checks the ledger, the algorithm's own files, and the cached rewards of the same rules.
 
     Args:
@@ -51,12 +51,12 @@ def check_run(out: Path) -> Verdict:
         with contextlib.closing(Ledger(out / LEDGER, read_only=True, kind=SEARCH)) as ledger:
             found = [_check_ledger(ledger), _check_state(out, ledger), _check_cache(out, ledger)]
     except FileNotFoundError as error:
-        return Verdict(False, f"{out} is not a run of nos-search: {error}")
+        return Check(False, f"{out} is not a run of nos-search: {error}")
     except (OSError, sqlite3.OperationalError) as error:
-        return Verdict(False, f"{out} cannot be checked now: {error}")
+        return Check(False, f"{out} cannot be checked now: {error}")
     except (ValueError, sqlite3.Error) as error:
-        return Verdict(False, f"{out} is damaged, or no search: {error}")
-    return Verdict(True, f"{out} is intact: {', '.join(filter(None, found))}.")
+        return Check(False, f"{out} is damaged, or no search: {error}")
+    return Check(True, f"{out} is intact: {', '.join(filter(None, found))}.")
 
 
 def _check_ledger(ledger):
@@ -134,7 +134,7 @@ def _check_cache(out, ledger):
     config = flags.configure(SearchConfig, complete(SearchConfig, ledger.run.config))
     if config.cache == NO_CACHE:
         return "no cache"
-    if ":" in flags.tell(config.task):
+    if any(map(is_own, config.task)):
         return "the cache was not checked, because that would run your task's module"
     if not is_made_here(ledger.run.origin, out):
         return "the cache is where the run was made"

@@ -2,20 +2,21 @@
 
 import itertools
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 WIDTH = 118  # characters
 LEAST = 40  # minimum width of the last column
 GAP = "  "
 
 
-def format_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+def format_columns(rows: Sequence[Sequence[str]], left: Container[int] = ()) -> list[str]:
     """Formats each row of a table as one or more lines.
 
-    All columns but the last are as narrow as possible and right-aligned.
+    All columns but the last are as narrow as possible.
 
     Args:
       rows: The cells of each row; all rows have the same number. Line breaks in the last cell are kept.
+      left: The places of left-aligned columns, such as names; the others are right-aligned, but for the last.
 
     Example:
       >>> from neural_optimizer_search.search.columns import format_columns
@@ -25,12 +26,13 @@ def format_columns(rows: Sequence[Sequence[str]]) -> list[str]:
                found as: g * 1
     """
     widths = [max(map(len, column)) for column in list(zip(*rows))[:-1]]
+    sides = ["<" if place in left else ">" for place in range(len(widths))]
     indent = " " * (sum(widths) + len(GAP) * len(widths))
-    left = max(LEAST, WIDTH - len(indent))
+    room = max(LEAST, WIDTH - len(indent))
     texts = []
     for *cells, last in rows:
-        start = "".join(f"{cell:>{width}s}{GAP}" for cell, width in zip(cells, widths))
-        wrapped = [line for text in last.splitlines() or [""] for line in _wrap(text, left)]
+        start = "".join(f"{cell:{side}{width}s}{GAP}" for cell, side, width in zip(cells, sides, widths))
+        wrapped = [line for text in last.splitlines() or [""] for line in _wrap(text, room)]
         texts.append("\n".join(f"{before}{line}".rstrip() for before, line in zip(_starts(start, indent), wrapped)))
     return texts
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Optional
 
-from neural_optimizer_search.command_line import number, path_text, whole_number
+from neural_optimizer_search.command_line import is_own, number, path_text, whole_number
 from neural_optimizer_search.dsl.composed import COMPOSED, ComposedSpace
 from neural_optimizer_search.dsl.presets import PRESETS, search_space
 from neural_optimizer_search.dsl.search_space import MAX_DEPTH
@@ -66,7 +66,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         "reward is the mean score, with tuned SGD 0 and tuned Adam 1 on each",
         nargs="+",
         metavar="TASK",
-        is_local=lambda value: ":" in value,
+        is_local=is_own,
     )
     space: str = flag(
         "arxiv2017_no_decay",
@@ -209,6 +209,10 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     )
 
     @property
+    def _is_paper(self) -> bool:
+        return self.preset == "paper"
+
+    @property
     def batches_ahead(self) -> int:
         """The number of batches measured in addition to the one that is learned from next, in order."""
         return 0 if self.asynchronous else self.pipeline or 0
@@ -218,8 +222,8 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         """The names of the rules that are measured first, for `find_starts`."""
         if self.start is not None:
             return self.start
-        is_own = any(":" in name for name in self.task_names)
-        return (ARCHIVE, *BESIDE_ARCHIVE) if is_own and self.preset != "paper" else (NONE,)
+        has_own = any(map(is_own, self.task_names))
+        return (ARCHIVE, *BESIDE_ARCHIVE) if has_own and not self._is_paper else (NONE,)
 
     @property
     def task_names(self) -> tuple[str, ...]:
@@ -229,18 +233,18 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
     @property
     def screens(self) -> bool:
         """Whether rules are screened; by default in every preset but the paper's."""
-        return self.screen == "on" or (self.screen is None and self.preset != "paper")
+        return self.screen == "on" or (self.screen is None and not self._is_paper)
 
     @property
     def joins_alike(self) -> bool:
         """Whether rules that behave alike count as one; by default in every preset but the paper's."""
-        return self.alike == "on" or (self.alike is None and self.preset != "paper")
+        return self.alike == "on" or (self.alike is None and not self._is_paper)
 
     def choose_racing(self, protocol: Protocol) -> Optional[Racing]:
         """The `Racing` that stops rules early: the protocol's, unless the flags say otherwise; None for none."""
         if self.racing == "on":
             return protocol.racing or Racing()
-        return None if self.racing == "off" or self.preset == "paper" else protocol.racing
+        return None if self.racing == "off" or self._is_paper else protocol.racing
 
     def make_space(self) -> Space:
         """The `Space` that the flags name; raises a ValueError if there is none of this depth."""
@@ -256,8 +260,8 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         """How constants are tuned."""
         if self.constants is not None:
             return ConstantsConfig(self.constants)
-        is_own = len(self.task) == 1 and ":" in self.task[0]
-        return ConstantsConfig(OWN_CONSTANTS if is_own and self.preset != "paper" else 0.0)
+        is_single_own = len(self.task) == 1 and is_own(self.task[0])
+        return ConstantsConfig(OWN_CONSTANTS if is_single_own and not self._is_paper else 0.0)
 
     @property
     def limits(self) -> Limits:

@@ -117,8 +117,8 @@ def _describe_constants(plan, protocol, times):
     if times.rounds is None:
         return f"rounds of {steps}, {first}; they are part of the budget"
     low, high = map(round, (times.rounds.low, times.rounds.high))
-    count = f"{low}" if low == high else f"{low} to {high}"
-    return f"{count} round{'' if count == '1' else 's'} of {steps}, {first}; in the time of the budget"
+    rounds = count_of(low, "round") if low == high else f"{low} to {high} rounds"
+    return f"{rounds} of {steps}, {first}; in the time of the budget"
 
 
 def _describe_fresh(described, rules, seeds, times):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neural_optimizer_search.arguments import check_fields
 from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Sample
@@ -24,11 +25,21 @@ class EvolutionConfig:
       batch_size: Children per proposal.
       population: Rules alive at a time; the first ones are random.
       tournament: Rules drawn for a tournament, the best of which is the parent.
+
+    Raises:
+      ValueError: If a value is out of range.
     """
 
     batch_size: int = 5
     population: int = 30
     tournament: int = 3
+
+    def __post_init__(self) -> None:
+        check_fields(self, "above 0", "batch_size", "population", "tournament")
+        if self.tournament > self.population:
+            raise ValueError(
+                f"Argument `tournament` must be at most population={self.population}. Received: {self.tournament}."
+            )
 
 
 class Evolution(Algorithm):

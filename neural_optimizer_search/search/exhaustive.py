@@ -10,8 +10,8 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.registry import AlgorithmEntry
 
-# Strings per proposal, few of which are legal. This must not change: a proposal's strings follow from its number, and
-# the number of rules among them is unknown beforehand.
+# Strings per proposal, of which the few legal ones are its rules. This must not change: a proposal's strings follow
+# from its number, and the number of rules among them is unknown beforehand.
 BATCH = 1000
 
 
@@ -20,21 +20,20 @@ class Exhaustive(Algorithm):
 
     Args:
       space: A `Space`; one small enough to enumerate.
-      batch_size: Strings per proposal; the legal ones among them are its rules.
       completed: Number of proposals learned from before, which is its whole state.
     """
 
-    def __init__(self, space: Space, batch_size: int, completed: int = 0):
-        self._space, self._batch_size, self._completed = space, batch_size, completed
+    def __init__(self, space: Space, completed: int = 0):
+        self._space, self._completed = space, completed
         self._strings_in_all = int(np.prod(space.sizes))
         self.share = 0.0
 
     def propose(self, number: int) -> Optional[Proposal]:
         """The `Proposal` with this number; None after the last string."""
-        first = number * self._batch_size
+        first = number * BATCH
         if first >= self._strings_in_all:
             return None
-        last = min(first + self._batch_size, self._strings_in_all)
+        last = min(first + BATCH, self._strings_in_all)
         return Proposal([self._space.decode(string) for string in self._find_legal(first, last)], last)
 
     def learn(self, proposal: Proposal, evaluations: Sequence[Evaluation]) -> None:
@@ -58,6 +57,6 @@ class Exhaustive(Algorithm):
 
 ENTRY = AlgorithmEntry(
     "Exhaustive search",
-    lambda setting: Exhaustive(setting.space, BATCH, setting.ledger.steps),
+    lambda setting: Exhaustive(setting.space, setting.ledger.steps),
     defaults={"pipeline": 1, "budget": None},
 )

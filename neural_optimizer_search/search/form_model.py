@@ -12,7 +12,7 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.search.parents import reached_end
 from neural_optimizer_search.search.seed_effects import SeedEffects
-from neural_optimizer_search.trials.study import make_distribution, make_sampler, quiet_optuna
+from neural_optimizer_search.trials.study import make_distributions, make_sampler, quiet_optuna
 from neural_optimizer_search.trials.tunables import Scale, Tunable
 
 ENOUGH = 10  # trials of a form: Optuna's own default
@@ -41,7 +41,7 @@ class FormModel:
     def add(self, form: Rule, tunables: Sequence[Tunable], values: Mapping[str, Any], evaluation: Evaluation) -> None:
         """Adds a trial. One that ended early, or diverged, counts as worse than all others."""
         params = {one.name: _write(one, values.get(one.name, one.own)) for one in tunables}
-        distributions = {one.name: make_distribution(one) for one in tunables}
+        distributions = make_distributions(tunables)
         self._trials[form].append(_Trial(params, distributions, evaluation))
 
     def suggest(self, form: Rule, tunables: Sequence[Tunable], seed: int) -> Optional[dict[str, Any]]:
@@ -53,7 +53,7 @@ class FormModel:
         sampler = make_sampler(optuna.samplers.TPESampler, **how)
         study = optuna.create_study(direction="maximize", sampler=sampler)
         study.add_trials([self._freeze(one) for one in trials])
-        params = study.ask({one.name: make_distribution(one) for one in tunables}).params
+        params = study.ask(make_distributions(tunables)).params
         return {one.name: one.read(params[one.name]) for one in tunables}
 
     def _freeze(self, one) -> FrozenTrial:

@@ -20,17 +20,16 @@ class Interval(NamedTuple):
     half: Optional[float]
 
 
-def find_interval(rewards: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
-    """The mean of rewards with its t-interval.
+def find_interval(rewards: Sequence[float]) -> Interval:
+    """The mean of rewards with its t-interval; the share `CONFIDENCE` of such intervals contains the true mean.
 
         mean ± t · s / √n
 
-    where s is the standard deviation with n - 1 degrees of freedom, and t the quantile (1 + confidence) / 2 of
+    where s is the standard deviation with n - 1 degrees of freedom, and t the quantile (1 + CONFIDENCE) / 2 of
     Student's distribution with as many degrees of freedom.
 
     Args:
       rewards: At least one.
-      confidence: How often such an interval contains the true mean, in (0, 1).
 
     Example:
       >>> from neural_optimizer_search.search.intervals import find_interval
@@ -43,7 +42,7 @@ def find_interval(rewards: Sequence[float], confidence: float = CONFIDENCE) -> I
     mean, error = _describe(rewards)
     if len(rewards) == 1:
         return Interval(mean, None)
-    return Interval(mean, float(special.stdtrit(len(rewards) - 1, (1 + confidence) / 2)) * error)
+    return Interval(mean, float(special.stdtrit(len(rewards) - 1, (1 + CONFIDENCE) / 2)) * error)
 
 
 def find_probability(differences: Sequence[float]) -> Optional[float]:

@@ -19,16 +19,15 @@ FOUND_AS = "found as: "
 LETTERS = 20  # maximum length of a task's name above its column
 
 
-def format_leaderboard(ranking: Ranking, words: ScoreWords, steps: int, count: int = SHOWN) -> str:
+def format_leaderboard(ranking: Ranking, words: ScoreWords, steps: int) -> str:
     """Formats the leaderboard as text. With fresh seeds, its first line is the verdict.
 
     Args:
       ranking: A `Ranking`.
       words: The `ScoreWords` of the table.
       steps: Gradient steps of a training.
-      count: Number of rules to show.
     """
-    shown, is_fresh = ranking.found[:count], ranking.reference is not None
+    shown, is_fresh = ranking.found[:SHOWN], ranking.reference is not None
     contenders = [*shown, *ranking.known]
     header, *rows = _format_rows(ranking, shown, words)
     return "\n".join(

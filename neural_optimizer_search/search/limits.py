@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 
 
@@ -65,8 +66,7 @@ class Limits:
 
     def describe(self, name: str) -> str:
         """A limit in words."""
-        limit = self.given[name]
-        return _WORDS[name].format(limit, s="" if limit == 1 else "s")
+        return _WORDS[name](self.given[name])
 
     def find_left(self, spent: Spent, before: int) -> dict[str, float]:
         """The number of rules until each limit, if they cost as much as the earlier ones; the nearest limit first.
@@ -100,8 +100,8 @@ def find_spent(recorder: EvaluationRecorder, began: float) -> Spent:
 
 
 _WORDS = {
-    "rules": "{:,} rule{s}",
-    "steps": "{:,} gradient step{s}",
-    "patience": "{:,} rule{s} without a better one",
-    "minutes": "{:g} minute{s}",
+    "rules": lambda limit: count_of(limit, "rule"),
+    "steps": lambda limit: count_of(limit, "gradient step"),
+    "patience": lambda limit: f"{count_of(limit, 'rule')} without a better one",
+    "minutes": lambda limit: f"{limit:g} minute{'' if limit == 1 else 's'}",
 }

@@ -174,17 +174,17 @@ def _find_in_run(text):
 def _find_best(run):
     if not run:
         raise ValueError(f"must be {RUN}RUN, where RUN is the directory of a run. Received: {RUN!r}.")
-    found = _read_run(run)
-    if not found:
-        raise ValueError(f"must be rules, and none of {run} trained to the end, apart from known optimizers.")
-    return found[:SHOWN]
+    return _read_run(run)[:SHOWN]
 
 
 def _read_run(run):
     try:
-        return read_found_rules(Path(run))
+        found = read_found_rules(Path(run))
     except FileNotFoundError as error:
         raise ValueError(f"{run} is not a run of nos-search: {error}") from None
+    if not found:
+        raise ValueError(f"must be rules, and none of {run} trained to the end, apart from known optimizers.")
+    return found
 
 
 def _read_lines(text, path):

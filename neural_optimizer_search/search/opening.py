@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from neural_optimizer_search import flags
-from neural_optimizer_search.command_line import Parser
+from neural_optimizer_search.command_line import Parser, is_own
 from neural_optimizer_search.dsl.composed import COMPOSED
 from neural_optimizer_search.file_lock import InUse, Moved
 from neural_optimizer_search.files import Damaged
@@ -159,7 +159,7 @@ def _read_config(p, given, out, ledger):
     config = changed_on_resume(p, SearchConfig, given, recorded, is_made_here(origin, out))
     if "fresh_seeds" in given:
         _check_fresh_seeds(p, config.fresh_seeds, out, ledger)
-    check(config, p, "Go on where its module is." if ":" in " ".join(config.task) else "")
+    check(config, p, "Go on where its module is." if any(map(is_own, config.task)) else "")
     if config.batch_size != recorded.get("batch_size"):
         # Proposals that may be partly measured are proposed again, at the earlier size.
         ledger.change_batch_size(recorded.get("batch_size"), config.batches_ahead)

@@ -8,6 +8,7 @@ from typing import Any, Optional
 import tensorflow as tf
 
 from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.records.progress import ProgressBar
 from neural_optimizer_search.search.limits import Limits, Spent
 from neural_optimizer_search.search.loop import SearchStep
@@ -103,7 +104,7 @@ def describe_counts(counts: Mapping[str, int]) -> str:
 
 def describe_cached(known: int) -> str:
     """The number of known optimizers from the cache, in a sentence; "" for none."""
-    return f" {known} known optimizer{' was' if known == 1 else 's were'} cached." if known else ""
+    return f" {count_of(known, 'known optimizer was', 'known optimizers were')} cached." if known else ""
 
 
 def describe_steps(steps: Mapping[str, int]) -> str:

@@ -18,19 +18,17 @@ class RandomSearch(Algorithm):
 
     Args:
       space: A `Space`.
-      batch_size: Rules per proposal.
       seed: Seed of the rules.
       completed: Number of proposals learned from before, which is its whole state.
-      sizes: Sizes of proposals that differ from `batch_size`.
+      sizes: Sizes of proposals that differ from `BATCH`.
     """
 
-    def __init__(self, space: Space, batch_size: int, seed: int, completed: int = 0, sizes: BatchSizes = OWN):
-        self._space, self._batch_size, self._seed = space, batch_size, seed
-        self._completed, self._sizes = completed, sizes
+    def __init__(self, space: Space, seed: int, completed: int = 0, sizes: BatchSizes = OWN):
+        self._space, self._seed, self._completed, self._sizes = space, seed, completed, sizes
 
     def propose(self, number: int) -> Proposal:
         """The `Proposal` with this number."""
-        size = self._sizes.find(number, self._batch_size)
+        size = self._sizes.find(number, BATCH)
         tokens = self._space.sample(np.random.default_rng([self._seed, number]), size)
         return Proposal([self._space.decode(string) for string in tokens])
 
@@ -43,7 +41,7 @@ class RandomSearch(Algorithm):
 
 ENTRY = AlgorithmEntry(
     "Random search",
-    lambda setting: RandomSearch(setting.space, BATCH, setting.seed, setting.ledger.steps, setting.batch_sizes),
+    lambda setting: RandomSearch(setting.space, setting.seed, setting.ledger.steps, setting.batch_sizes),
     defaults={"pipeline": 1},
     batch=BATCH,
     smallest_batch=1,

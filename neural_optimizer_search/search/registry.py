@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
-from neural_optimizer_search.command_line import is_installed
+from neural_optimizer_search.command_line import is_installed, is_own
 from neural_optimizer_search.dsl.space import Space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
@@ -65,8 +65,8 @@ class SearchSetting(NamedTuple):
     seed: int
     directory: Path
     ledger: Ledger
-    known: Sequence[Evaluation] = ()
-    protocol: Optional[Protocol] = None
+    known: Sequence[Evaluation]
+    protocol: Protocol
     start: Sequence[Start] = ()
     batch_sizes: BatchSizes = OWN
 
@@ -153,7 +153,7 @@ def preferred_algorithm(preset: str = "fast", tasks: Sequence[str] = ()) -> str:
     """The name of the algorithm that runs on these tasks by default, provided that it can run."""
     if preset == "paper":
         return OF_PAPER
-    return OF_OWN_TASK if len(tasks) == 1 and ":" in tasks[0] else PREFERRED
+    return OF_OWN_TASK if len(tasks) == 1 and is_own(tasks[0]) else PREFERRED
 
 
 def default_algorithm(preset: str = "fast", tasks: Sequence[str] = ()) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
-from neural_optimizer_search.command_line import shorten
+from neural_optimizer_search.command_line import is_own, shorten
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.search.anchors import Anchors, describe_scales
@@ -63,7 +63,7 @@ def score_words(task: str, fingerprint: Optional[Fingerprint] = None, changes: S
       >>> score_words("mine:task").note
       'score: at the end of the final run, from 0 to 1 (the best).'
     """
-    if ":" not in task:
+    if not is_own(task):
         return ScoreWords("accuracy", "accuracy: validation accuracy at the end of the final run.")
     of = ", from 0 to 1 (the best)."
     if fingerprint is not None:

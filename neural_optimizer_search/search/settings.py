@@ -279,7 +279,6 @@ def _move(tunable, value, step, rng):
 
 
 def _make(setting: SearchSetting) -> Settings:
-    assert setting.protocol is not None
     start, sizes = tuple(setting.start), setting.batch_sizes
     return Settings(setting.space, setting.protocol, SettingsConfig(), setting.seed, setting.known, start, sizes)
 

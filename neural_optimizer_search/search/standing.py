@@ -20,15 +20,15 @@ from neural_optimizer_search.tasks.protocol import Racing
 class Standing:
     """The knowledge of a search.
 
-    Attributes:
-      steps: Gradient steps of everything that was learned from and not measured by another search.
-      most_steps: The most steps that one evaluation took, wherever it was measured.
-      settled: The evaluations that were learned from, by key, in the order of the proposals.
-
     Args:
       behaviours: The `Behaviours` to which rules are added; None if a rule is alike only to itself.
       racing: The `Racing` that stops rules; None if all are fully measured.
       make_bar: Creates the bar that a rule must reach, from the best evaluations and `racing`.
+
+    Attributes:
+      steps: Gradient steps of everything that was learned from and not measured by another search.
+      most_steps: The most steps that one evaluation took, wherever it was measured.
+      settled: The evaluations that were learned from, by key, in the order of the proposals.
     """
 
     def __init__(

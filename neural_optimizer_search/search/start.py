@@ -22,12 +22,11 @@ class Started(Algorithm):
     Args:
       algorithm: The `Algorithm`; its proposal 0 comes after the rules.
       rules: `Rule`s, which need not be of its space.
-      batch_size: Rules per proposal.
     """
 
-    def __init__(self, algorithm: Algorithm, rules: Sequence[Rule], batch_size: int = BATCH):
+    def __init__(self, algorithm: Algorithm, rules: Sequence[Rule]):
         self._algorithm = algorithm
-        self._batches = [rules[first : first + batch_size] for first in range(0, len(rules), batch_size)]
+        self._batches = [rules[first : first + BATCH] for first in range(0, len(rules), BATCH)]
         self.share = algorithm.share
 
     def propose(self, number: int) -> Optional[Proposal]:

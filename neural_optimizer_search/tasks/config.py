@@ -5,7 +5,7 @@ import itertools
 from dataclasses import dataclass
 from typing import ClassVar, Optional
 
-from neural_optimizer_search.command_line import Parser, path_text, whole_number
+from neural_optimizer_search.command_line import Parser, is_own, path_text, whole_number
 from neural_optimizer_search.describe_error import describe_error
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.tasks import TASKS, UnknownTask, find_task
@@ -22,7 +22,7 @@ class TaskConfig:
     task: str = flag(
         "digits",
         f"what rules are measured on: {', '.join(TASKS)}, or module:attribute of your own",
-        is_local=lambda value: ":" in value,
+        is_local=is_own,
     )
     protocol: str = flag("default", "how children are trained: default, paper, or reduced for a quick try")
     seeds_per_rule: Optional[int] = flag(
@@ -71,7 +71,12 @@ class TaskConfig:
         return None
 
     def check_task(self, p: Parser, advice: str = "") -> None:
-        """Ends the command with one line if there is no such task or protocol; see `SearchConfig.check`."""
+        """Ends the command with one line if there is no such task or protocol.
+
+        Args:
+          p: The command's parser.
+          advice: A sentence on what to do if there is no such task.
+        """
         for name in self.task_names:
             self._check_name(p, name, advice)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.tasks.child import length
 from neural_optimizer_search.tasks.data_hash import split_data
 
@@ -22,7 +23,7 @@ def find_numbers_not_finite(train: Any, validation: Any) -> Iterator[str]:
         for name, part in _name_parts(data):
             rows, count = _rows_not_finite(part)
             if count:
-                values = f"{count} value is" if count == 1 else f"{count} values are"
+                values = count_of(count, "value is", "values are")
                 yield (
                     f"Argument `{argument}` must have finite {name}: {values} NaN or infinite, in {len(rows)} of "
                     f"{length(data)} examples, the first of which is number {rows[0]}, counted from 0."

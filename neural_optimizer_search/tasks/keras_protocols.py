@@ -12,7 +12,7 @@ SIZES = {field.name for field in fields(Protocol)} - {"name", "final_steps"}
 # Rewards computed from scores; cross-entropy is just one possible metric. The first is the default: the quality at
 # the end of training. The mean over the whole run would penalize every decay of the rate, because most of the gain
 # comes after the decay.
-REWARDS = ("end_accuracy", "mean_accuracy", "final_accuracy")
+SCORE_REWARDS = ("end_accuracy", "mean_accuracy", "final_accuracy")
 SCHEDULES = (Schedule("linear"),)  # used unless `sizes` says otherwise
 VALIDATIONS = 6  # maximum number in a final run
 
@@ -34,7 +34,7 @@ def make_protocols(steps: int, sizes: Mapping[str, Any]) -> dict[str, Protocol]:
         final_steps=steps,
         validate_every=_validate_every(steps),
         finalists=3,
-        reward=REWARDS[0],
+        reward=SCORE_REWARDS[0],
         schedules=SCHEDULES,
         racing=Racing(),
     )

@@ -19,7 +19,7 @@ from neural_optimizer_search.tasks.keras_child import (
     is_stateful,
     train_step,
 )
-from neural_optimizer_search.tasks.keras_protocols import REWARDS, SIZES, make_protocols
+from neural_optimizer_search.tasks.keras_protocols import SCORE_REWARDS, SIZES, make_protocols
 from neural_optimizer_search.tasks.metric_scale import MetricScale, higher_is_better
 from neural_optimizer_search.tasks.protocol import Protocol
 
@@ -142,9 +142,9 @@ class KerasTask:
                 f"Argument `sizes` must be a dict with keys among: {', '.join(sorted(SIZES))}. "
                 f"Received: {', '.join(sorted(set(self.sizes) - SIZES))}."
             )
-        if self.sizes.get("reward", REWARDS[0]) not in REWARDS:
+        if self.sizes.get("reward", SCORE_REWARDS[0]) not in SCORE_REWARDS:
             raise ValueError(
-                f"Argument `sizes` must have a reward among: {', '.join(REWARDS)} (of the scores). "
+                f"Argument `sizes` must have a reward among: {', '.join(SCORE_REWARDS)} (of the scores). "
                 f"Received: {self.sizes['reward']!r}."
             )
         if self.loss is None and not isinstance(self.metric, str):

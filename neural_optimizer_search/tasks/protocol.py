@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from neural_optimizer_search.arguments import check_int
+from neural_optimizer_search.arguments import check_int, check_number
 from neural_optimizer_search.schedule_shape import CONSTANT, Schedule, is_weight_decay
 
 DECADES = tuple(10.0**i for i in range(-5, 2))  # section 4.2: 10^i with i from -5 to 1
@@ -102,16 +102,15 @@ class Racing:
     doubt: float = 2.0
 
     def __post_init__(self) -> None:
-        for name, least, kinds, what in (
-            ("best", 2, int, "a whole number"),
-            ("middle_rates", 1, int, "a whole number"),
-            ("sweep_deviations", 0, (int, float), "finite"),
-            ("deviations", 0, (int, float), "finite"),
-            ("doubt", 1, (int, float), "finite"),
+        for name, least, check, what in (
+            ("best", 2, check_int, "a whole number"),
+            ("middle_rates", 1, check_int, "a whole number"),
+            ("sweep_deviations", 0, check_number, "finite"),
+            ("deviations", 0, check_number, "finite"),
+            ("doubt", 1, check_number, "finite"),
         ):
-            value = getattr(self, name)
-            if not (isinstance(value, kinds) and least <= value < math.inf):
-                raise ValueError(f"Argument `{name}` must be at least {least}, and {what}. Received: {value!r}.")
+            allowed = f"at least {least}, and {what}"
+            check(name, getattr(self, name), allowed, lambda value, least=least: value >= least)
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,14 @@
 """Checks of trials that were read from a file, which anybody may have changed."""
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from neural_optimizer_search.files import Damaged
-from neural_optimizer_search.measuring.evaluation import is_reward
-from neural_optimizer_search.trials.study import SCALE, STEPS, is_complete, make_distribution
+from neural_optimizer_search.measuring.evaluation import is_number, is_reward
+from neural_optimizer_search.trials.study import SCALE, STEPS, is_complete, make_distributions
 from neural_optimizer_search.trials.tunables import Tunable
 
 
@@ -25,7 +23,7 @@ def check_trials(trials: Sequence[FrozenTrial], tunables: Sequence[Tunable], ste
     Raises:
       Damaged: If they come from a study with other tunables or other ranges, or from no study.
     """
-    expected = {one.name: make_distribution(one) for one in tunables}
+    expected = make_distributions(tunables)
     for number, trial in enumerate(trials):
         if fault := _find_fault(number, trial, expected, steps):
             raise Damaged(f"trial {trial.number} {fault}.")
@@ -48,16 +46,11 @@ def _find_fault(number: int, trial: FrozenTrial, expected: Mapping[str, BaseDist
     for taken in (trial.user_attrs.get(STEPS), *trial.intermediate_values):
         if type(taken) is not int or not 0 <= taken <= steps:
             return f"must have from 0 to {steps} steps. Received: {taken!r:.40}"
-    is_scale = scale is not None and _is_number(scale) and scale > 0.0
+    is_scale = scale is not None and is_number(scale) and scale > 0.0
     if not is_scale and (is_complete(trial) or scale is not None):
         return f"must have a finite scale above 0. Received: {scale!r:.40}"
     values = [*(trial.values if is_complete(trial) and trial.values else []), *trial.intermediate_values.values()]
     if is_complete(trial) and len(trial.values or ()) != 1:
         return "trained to its end, but has no reward"
-    wrong = [value for value in values if not (_is_number(value) and is_reward(value))]
+    wrong = [value for value in values if not (is_number(value) and is_reward(value))]
     return f"must have rewards from 0 to 1. Received: {wrong[0]!r:.40}" if wrong else ""
-
-
-def _is_number(value: Any) -> bool:
-    """Whether a value is a finite number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

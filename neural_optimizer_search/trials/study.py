@@ -69,9 +69,8 @@ class Study:
         """Runs one more trial."""
         number = len(self.trials)
         self._study.sampler = self._make_sampler(number)
-        trial = self._study.ask()
-        values = {one.name: _suggest(trial, one) for one in self._tunables}
-        scale = self._objective.find_scale(self._find_rule(values))
+        trial = self._study.ask(make_distributions(self._tunables))
+        scale = self._objective.find_scale(self._find_rule(self._read_values(trial)))
         trial.set_user_attr(STEPS, self._objective.probe_steps)
         if scale is None:
             trial.report(0.0, 0)
@@ -187,8 +186,12 @@ def find_importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
 # -- Tunables as Optuna's distributions ------------------------------------------------------------
 
 
-def make_distribution(tunable: Tunable) -> BaseDistribution:
-    """The distribution from which Optuna samples a tunable."""
+def make_distributions(tunables: Sequence[Tunable]) -> dict[str, BaseDistribution]:
+    """The distributions from which Optuna samples tunables, by name."""
+    return {one.name: _make_distribution(one) for one in tunables}
+
+
+def _make_distribution(tunable):
     if isinstance(tunable.scale, tuple):
         return CategoricalDistribution(tunable.scale)
     return FloatDistribution(tunable.scale.low, tunable.scale.high, log=tunable.scale.is_log)
@@ -198,10 +201,3 @@ def _find_highest_rate(tunables):
     (scale,) = (one.scale for one in tunables if one.name == "rate")
     assert isinstance(scale, Scale)
     return scale.high
-
-
-def _suggest(trial, tunable):
-    if isinstance(tunable.scale, tuple):
-        return trial.suggest_categorical(tunable.name, tunable.scale)
-    x = trial.suggest_float(tunable.name, tunable.scale.low, tunable.scale.high, log=tunable.scale.is_log)
-    return tunable.read(x)

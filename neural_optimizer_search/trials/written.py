@@ -7,7 +7,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.trials.check_trials import check_trials
-from neural_optimizer_search.trials.study import SCALE, STEPS, is_complete, make_distribution, quiet_optuna
+from neural_optimizer_search.trials.study import SCALE, STEPS, is_complete, make_distributions, quiet_optuna
 from neural_optimizer_search.trials.tunables import Tunable
 
 # A trial: its parameters by name; its reward, None if it ended early; the (step, reward) pairs of its course; its
@@ -38,10 +38,10 @@ def read_trials(written: Sequence[Written], tunables: Sequence[Tunable], steps: 
       Damaged: If a study of these tunables cannot have such trials.
     """
     quiet_optuna()
-    distributions = {one.name: make_distribution(one) for one in tunables}
+    distributions = make_distributions(tunables)
     try:
         trials = [_read_trial(one, distributions) for one in written]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise Damaged(f"a trial is invalid: {type(error).__name__}: {error!s:.100}") from error
     for number, trial in enumerate(trials):
         trial.number = number

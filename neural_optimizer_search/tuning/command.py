@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from neural_optimizer_search import console, flags
-from neural_optimizer_search.command_line import MissingPackage, Parser, quote, require
+from neural_optimizer_search.command_line import MissingPackage, Parser, is_own, quote, require
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.file_lock import InUse, Moved
 from neural_optimizer_search.files import Damaged, write_whole
@@ -128,7 +128,7 @@ def _open_old(p: Parser, given) -> OpenTuning:
     try:
         check_recorded(TuneConfig, file.config)
         config = changed_on_resume(p, TuneConfig, given, file.config, is_made_here(file.origin, out))
-        config.check_task(p, "Go on where its module is." if ":" in config.task else "")
+        config.check_task(p, "Go on where its module is." if is_own(config.task) else "")
         _find_plan(p, config)
         protocol = config.find()[1]
         check_trials(file.trials, find_tunables(file.rule, protocol), find_trial_steps(protocol))

@@ -1,15 +1,17 @@
 """The result of a tuning as text."""
 
 import math
+import statistics
 from typing import Any
 
 from neural_optimizer_search.dsl.numbers import write_number
+from neural_optimizer_search.search.columns import format_columns
 from neural_optimizer_search.search.snippet import write_snippet
 from neural_optimizer_search.trials.study import TRIALS_FOR_IMPORTANCES
 from neural_optimizer_search.tuning.result import Measured, TuningResult
 
-ROW = "{name:16s}  {importance:>10s}  {own:>9s}  {best:>13s}  {among}"
-FINALIST = "{mean:>15s}  {error:>14s}  {chosen:>9s}  {rate:>9s}  {schedule:22s}  {decay:>12s}  {formula}"
+FINALIST = ["reward", "standard error", "chosen by", "rate", "schedule", "weight decay", "update rule"]
+TUNED = ["", "importance", "given", "best", "among the best tenth of the trials"]
 
 
 def format_result(result: TuningResult, what: str, steps: int) -> str:
@@ -20,22 +22,14 @@ def format_result(result: TuningResult, what: str, steps: int) -> str:
       what: What the rewards measure, such as "digits/default, end_accuracy".
       steps: Gradient steps of a training.
     """
-    rows = [_finalist(one) for one in result.finalists]
     return "\n".join(
         [
             f"{what}: mean ± standard deviation over {len(result.seeds)} fresh seeds",
-            FINALIST.format(
-                mean="reward", error="standard error", chosen="chosen by", rate="rate", schedule="schedule",
-                decay="weight decay", formula="update rule",
-            ),
-            *rows,
+            *format_columns([FINALIST, *map(_finalist, result.finalists)], left=[FINALIST.index("schedule")]),
             "",
             _compare(result),
             "",
-            ROW.format(
-                name="", importance="importance", own="given", best="best", among="among the best tenth of the trials"
-            ),
-            *(_tuned(one) for one in result.tuned),
+            *format_columns([TUNED, *map(_tuned, result.tuned)], left=[0]),
             "",
             f"{result.trials} trials, {result.pruned} of them ended early, {result.steps} gradient steps in all.",
             "chosen by: the reward of the one training that it was picked by; as the best of many, it is optimistic.",
@@ -45,21 +39,21 @@ def format_result(result: TuningResult, what: str, steps: int) -> str:
             "To use it:",
             *(f"  {line}" for line in write_snippet(result.best.setting, steps).splitlines()),
         ]
-    )  # fmt: skip
+    )
 
 
 def _finalist(one: Measured):
     setting = one.setting
     deviation = "" if math.isnan(one.deviation) else f" ± {one.deviation:.4f}"
-    return FINALIST.format(
-        mean=f"{one.mean:.4f}{deviation}",
-        error="-" if math.isnan(one.error) else f"{one.error:.4f}",
-        chosen=f"{one.chosen_by:.4f}",
-        rate=write_number(setting.learning_rate),
-        schedule=str(setting.schedule),
-        decay=write_number(setting.weight_decay),
-        formula=setting.rule.formula() + ("  (as given)" if one.is_own else ""),
-    )
+    return [
+        f"{one.mean:.4f}{deviation}",
+        "-" if math.isnan(one.error) else f"{one.error:.4f}",
+        f"{one.chosen_by:.4f}",
+        write_number(setting.learning_rate),
+        str(setting.schedule),
+        write_number(setting.weight_decay),
+        setting.rule.formula() + ("  (as given)" if one.is_own else ""),
+    ]
 
 
 def _compare(result):
@@ -73,9 +67,9 @@ def _compare(result):
     differences = [one - other for one, other in zip(best.rewards, own.rewards)]
     if len(differences) == 1:
         return f"Tuning adds {gain:.4f} to the rule as it was given, at its best rate."
-    spread = math.sqrt(sum((x - gain) ** 2 for x in differences) / (len(differences) - 1) / len(differences))
+    error = statistics.stdev(differences) / math.sqrt(len(differences))
     return (
-        f"Tuning adds {gain:.4f} ± {spread:.4f} (standard error, seed by seed) to the rule as it was given, at its "
+        f"Tuning adds {gain:.4f} ± {error:.4f} (standard error, seed by seed) to the rule as it was given, at its "
         "best rate."
     )
 
@@ -89,13 +83,13 @@ def _explain_importances(result):
 
 def _tuned(one):
     among = (", " if one.name == "schedule" else " to ").join(map(_show, one.among_best))
-    return ROW.format(
-        name=one.name,
-        importance="-" if one.importance is None else f"{one.importance:.2f}",
-        own="-" if one.own is None else _show(one.own),
-        best=_show(one.best),
-        among=among,
-    )
+    return [
+        one.name,
+        "-" if one.importance is None else f"{one.importance:.2f}",
+        "-" if one.own is None else _show(one.own),
+        _show(one.best),
+        among,
+    ]
 
 
 def _show(value: Any) -> str:

@@ -179,4 +179,11 @@ def place(wanted: Wanted, cores: int, visible: Sequence[Optional[str]]) -> Place
 
 def place_here(wanted: Wanted) -> Placement:
     """Places workers on this machine."""
-    return place(wanted, os.cpu_count() or 1, find_gpus())
+    return place(wanted, count_cores(), find_gpus())
+
+
+def count_cores() -> int:
+    """The number of cores that this process may use: `taskset` and schedulers of clusters may give it only some."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

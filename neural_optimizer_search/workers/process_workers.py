@@ -23,7 +23,7 @@ from neural_optimizer_search.workers.executor import LONGEST_SILENCE, MEASURE, A
 from neural_optimizer_search.workers.measuring_worker import MeasuringWorker, make_evaluator
 from neural_optimizer_search.workers.placement import ALL, ONE_THREAD, VISIBLE, Share, Wanted, place_here
 from neural_optimizer_search.workers.pool import WorkerPool
-from neural_optimizer_search.workers.worker import Answer, Failed, StartAnswer
+from neural_optimizer_search.workers.worker import Answer, Failed, StartAnswer, cannot_send
 
 _environments = threading.Lock()  # workers start in several threads
 
@@ -64,8 +64,12 @@ class ProcessWorker:
         return self._answer(seconds, "Its start")
 
     def measure(self, rule: Rule, seconds: float, ask: Ask = MEASURE) -> Answer:
-        with contextlib.suppress(OSError):  # the process ended, which the answer will say
+        try:
             self._pipe.send((rule, ask))
+        except OSError:
+            pass  # the process ended, which the answer will say
+        except Exception as error:  # what was asked does not pickle, so that nothing was sent
+            return cannot_send(error)
         return self._answer(seconds, silence=LONGEST_SILENCE)
 
     def stop(self) -> None:

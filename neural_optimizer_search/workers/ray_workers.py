@@ -32,7 +32,7 @@ from neural_optimizer_search.workers.placement import (
 )
 from neural_optimizer_search.workers.pool import WorkerPool
 from neural_optimizer_search.workers.ray_head import LOOK_SECONDS, answers, head_of
-from neural_optimizer_search.workers.worker import Answer, Failed, StartAnswer, Unmeasurable
+from neural_optimizer_search.workers.worker import Answer, Failed, StartAnswer, Unmeasurable, cannot_send
 
 # Ray reads this switch when it is imported: without clusters, it needs no other address.
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
@@ -93,7 +93,11 @@ class RayWorker:
         actor = self._actor
         if actor is None:
             return Failed("killed", "It was stopped.")
-        return self._answer(actor.measure.remote(rule, ask), seconds, actor=actor)
+        try:
+            reference = actor.measure.remote(rule, ask)
+        except Exception as error:  # what was asked does not pickle, so that nothing was sent
+            return cannot_send(error)
+        return self._answer(reference, seconds, actor=actor)
 
     def stop(self) -> None:
         actor, self._actor = self._actor, None

@@ -3,6 +3,7 @@
 import typing
 from typing import Any, NamedTuple, Optional, Union
 
+from neural_optimizer_search.describe_error import describe_error
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.description import Description
 from neural_optimizer_search.measuring.progress import Progress
@@ -57,6 +58,11 @@ class Unmeasurable(NamedTuple):
 
 Answer = Union[Measured, Failed, Unmeasurable]
 StartAnswer = Union[Ready, Failed, Unmeasurable]
+
+
+def cannot_send(error: Exception) -> Failed:
+    """The answer to a request that does not pickle, of which the worker has seen nothing."""
+    return Failed("failed", f"What was asked cannot be sent to a worker: {describe_error(error)}.")
 
 
 class Worker(typing.Protocol):

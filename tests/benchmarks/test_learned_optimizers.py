@@ -51,7 +51,7 @@ def test_diverged():
 def comparison(monkeypatch):
     monkeypatch.setattr(comparing, "HELD_OUT", 6)
     seen = np.random.default_rng(0).normal(size=(50, 125))
-    policies = [new_policy(seen, 4, seed)._replace(second=np.zeros([50, 4])) for seed in (0, 1)]
+    policies = [new_policy(seen, 4, seed, 25)._replace(second=np.zeros([50, 4])) for seed in (0, 1)]
     family = FAMILIES["logistic"]
     return comparing.compare_on_family("logistic", family, policies, comparing.run_baselines(family, SETTINGS))
 
@@ -185,7 +185,7 @@ def test_what_policies_are_tried_on():
 
 def test_a_problem_has_its_curve_beside_its_trajectories(monkeypatch, tmp_path):
     """Pairs of axes, whose lines are the values and the iterates of every optimizer."""
-    policy = new_policy(np.random.default_rng(0).normal(size=(50, 75)), 2, 0)._replace(second=np.zeros([50, 2]))
+    policy = new_policy(np.random.default_rng(0).normal(size=(50, 75)), 2, 0, 25)._replace(second=np.zeros([50, 2]))
     functions, ways = learned_optimizers.find_ways({"steady": policy}, SETTINGS)
     drawn = []
     monkeypatch.setattr(pictures, "save_figure", lambda figure, path: drawn.append(figure))
@@ -199,7 +199,7 @@ def test_a_problem_has_its_curve_beside_its_trajectories(monkeypatch, tmp_path):
 
 
 def test_ways_of_two_numbers():
-    policy = new_policy(np.random.default_rng(0).normal(size=(50, 75)), 2, 0)._replace(second=np.zeros([50, 2]))
+    policy = new_policy(np.random.default_rng(0).normal(size=(50, 75)), 2, 0, 25)._replace(second=np.zeros([50, 2]))
     functions, ways = learned_optimizers.find_ways({"steady": policy, "paper": policy}, SETTINGS)
     ours = comparing.LEARNED, f"{comparing.LEARNED}, paper"
     assert len(functions) == 4 and set(ways) == {*ours, *comparing.FIXED}
@@ -231,7 +231,7 @@ def small(monkeypatch):
     def learn_all(jobs, out, workers):
         seen = np.random.default_rng(0).normal(size=(50, 125))
         for job in jobs:
-            policy = new_policy(seen, 4, 0)  # one that stays, and one that takes no reasonable step
+            policy = new_policy(seen, 4, 0, 25)  # one that stays, and one that takes no reasonable step
             policy = policy._replace(second=np.full([50, 4], 0.0 if job.preset == "steady" else 1.0))
             PredictedStepDescent(policy).save(out / f"{job.name}.npz")
         return {job: out / f"{job.name}.npz" for job in jobs}

@@ -98,7 +98,7 @@ def test_a_parent_that_is_late_finds_all_that_ended_meanwhile():
 def test_an_algorithm_is_timed_and_else_as_it_is():
     ticks = itertools.count()
     space = search_space("arxiv2017_no_decay", 1)
-    timed, plain = Timed(RandomSearch(space, 3, 0), lambda: next(ticks)), RandomSearch(space, 3, 0)
+    timed, plain = Timed(RandomSearch(space, 0), lambda: next(ticks)), RandomSearch(space, 0)
     proposal = timed.propose(4)
     assert proposal == plain.propose(4) and timed.spent == 1
     timed.learn(proposal, [])

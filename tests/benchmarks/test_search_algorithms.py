@@ -29,7 +29,7 @@ def made_up(rule):
 @pytest.fixture(scope="module")
 def ledger(tmp_path_factory):
     ledger = Ledger(tmp_path_factory.mktemp("run") / "ledger.sqlite", CONFIG)
-    algorithm = Exhaustive(search_space("signs", 1).unconstrained(), 1000)
+    algorithm = Exhaustive(search_space("signs", 1).unconstrained())
     for _ in search(algorithm, EvaluationRecorder(InProcess(made_up), ledger, Screen()), ledger, Limits()):
         pass
     yield ledger

@@ -12,7 +12,7 @@ import pytest
 from neural_optimizer_search import parse_formula, search_space
 from neural_optimizer_search.flags import flags_of
 from neural_optimizer_search.records.ledger import Ledger
-from neural_optimizer_search.search import registry
+from neural_optimizer_search.search import exhaustive, registry
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
 from neural_optimizer_search.search.config import HYPERPARAMETERS, SearchConfig
@@ -31,7 +31,6 @@ STARTED = AlgorithmEntry(
     lambda setting: Started(
         registry.find_algorithm("evolution").make(setting),
         [SPACE.decode(string) for string in SPACE.sample(np.random.default_rng(1), 8)],
-        batch_size=4,
     ),
 )
 ENTRIES = {"started": STARTED}
@@ -61,7 +60,7 @@ def setting(directory, seed=0, preset="fast", sizes=OWN):
     path = directory / "ledger.sqlite"
     ledger = Ledger(path, None if path.exists() else {})
     place = SPACE, preset, seed, directory / "state", ledger
-    return SearchSetting(*place, protocol=fakes.TINY, batch_sizes=sizes)
+    return SearchSetting(*place, known=[], protocol=fakes.TINY, batch_sizes=sizes)
 
 
 def evaluate(rules):
@@ -146,6 +145,29 @@ def test_the_help_has_the_size_of_its_own_batches(name, tmp_path):
     algorithm.restore()
     told = re.search(rf"\b{name}\b\D*(\d+)", flags_of(SearchConfig)["batch_size"][0].default_text)
     assert int(told[1]) == len(algorithm.propose(0).rules) == entry.find_batch("fast")
+
+
+@pytest.mark.parametrize("name", registry.algorithm_names())
+def test_the_help_has_its_defaults(name):
+    entry = registry.find_algorithm(name)
+    told = {flag: flags_of(SearchConfig)[flag][0].default_text for flag in ("budget", "pipeline", "batch_size")}
+    budget, has_one_ahead = entry.defaults.get("budget", SearchConfig.budget), "pipeline" in entry.defaults
+    assert entry.defaults.get("pipeline", 1) == 1
+    assert (name in told["pipeline"].partition(";")[0]) == has_one_ahead
+    assert told["budget"].startswith(f"{SearchConfig.budget};")
+    in_budget = {SearchConfig.budget: None, None: f"; {name}, or with"}.get(budget, f"; {name} {budget};")
+    assert in_budget in told["budget"] if in_budget else name not in told["budget"]
+    if entry.paper_batch:
+        assert re.search(rf"\b{name}\b[^;]*, in preset paper {entry.paper_batch};", told["batch_size"])
+    if entry.smallest_batch is None:
+        assert f"{name} has none" in told["batch_size"]
+    elif entry.smallest_batch > 1:
+        assert f"{name} takes {entry.smallest_batch} or more" in told["batch_size"]
+
+
+def test_the_help_has_the_strings_of_exhaustive_search():
+    told = flags_of(SearchConfig)["batch_size"][0].default_text
+    assert told.endswith(f"it goes through {exhaustive.BATCH} strings at a time")
 
 
 @pytest.mark.parametrize("name", registry.algorithm_names())

@@ -7,6 +7,7 @@ import os
 import pathlib
 import signal
 import sys
+import threading
 import time
 
 import fakes
@@ -181,6 +182,13 @@ def test_it_answers_what_went_wrong_with_what_was_asked(worker, ask, message):
     answer = worker.measure(parse_formula("m"), SECONDS, ask)
     assert isinstance(answer, Failed)
     assert answer.status == "failed" and answer.message.startswith(message)
+    assert isinstance(worker.measure(parse_formula("g"), SECONDS), Measured)
+
+
+def test_it_answers_that_what_was_asked_cannot_be_sent(worker):
+    answer = worker.measure(parse_formula("m"), SECONDS, Ask("look", {"at": threading.Lock()}))
+    assert isinstance(answer, Failed) and answer.status == "failed"
+    assert answer.message.startswith("What was asked cannot be sent to a worker: TypeError: ")
     assert isinstance(worker.measure(parse_formula("g"), SECONDS), Measured)
 
 

@@ -111,13 +111,13 @@ def test_a_function_whose_model_explodes_is_left_out(iterations, monkeypatch):
 @ONCE
 def test_momentum_for_each_function():
     functions, start = BOWLS.sample(6, 0), starts(6, 1, 2, 1)
-    shared, each = (tune_momentum(functions, start, 8, choice) for choice in ("shared", "each"))
-    values = [mean_value(run(functions, momentum_policy(*setting), start, 8)) for setting in (shared, each)]
+    shared, each = (tune_momentum(functions, start, 8, 25, choice) for choice in ("shared", "each"))
+    values = [mean_value(run(functions, momentum_policy(*setting, 25), start, 8, 25)) for setting in (shared, each)]
     assert np.shape(each) == (2, 6)
     assert values[1] <= values[0]
     # With a history of one gradient, momentum is gradient descent, whatever its decay.
     (rate, _), of_one = tune_momentum(functions, start, 8, history=1), momentum_policy(*shared, 1)
-    best = mean_value(run(functions, momentum_policy(rate, 0.0), start, 8))
+    best = mean_value(run(functions, momentum_policy(rate, 0.0, 25), start, 8, 25))
     assert best <= mean_value(run(functions, of_one, start, 8, history=1))
     found = targets.imitate_momentum(dataclasses.replace(TINY, functions=6, momentum="each"), functions)
     assert np.isfinite(found.batch.steps).all()

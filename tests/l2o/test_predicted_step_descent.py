@@ -13,7 +13,7 @@ FAMILY = FAMILIES["logistic"]
 @pytest.fixture
 def descent():
     seen = np.random.default_rng(0).normal(size=(100, 25 * 5))
-    policy = new_policy(seen, dimension=4, seed=0)
+    policy = new_policy(seen, dimension=4, seed=0, history=25)
     return PredictedStepDescent(policy._replace(second=0.1 * policy.second), about=dict(family="logistic"))
 
 
@@ -23,7 +23,7 @@ def bowl(x):
 
 def test_minimize_is_a_run_of_the_policy(descent):
     functions, start = FAMILY.sample(1, 0), starts(1, 1, 4, 1)
-    whole = run(functions, descent.policy, start, 12)
+    whole = run(functions, descent.policy, start, 12, history=25)
     found = descent.minimize(lambda x: FAMILY.values(functions.data, x[None, None])[0, 0], start[0, 0], steps=12)
     np.testing.assert_allclose(found.iterates, whole.iterates[0, 0], rtol=1e-10)
     np.testing.assert_allclose(found.values, whole.values[0, 0], rtol=1e-10)
@@ -104,6 +104,7 @@ def test_an_unknown_name_lists_what_there_is():
 def test_the_shipped_policies_descend(name):
     descent = PredictedStepDescent.load(name)
     functions = FAMILIES[name].sample(20, [7, 7])
-    found = run(functions, descent.policy, starts(20, 1, functions.dimension, [7, 8]), 100)
+    start = starts(20, 1, functions.dimension, [7, 8])
+    found = run(functions, descent.policy, start, 100, descent.policy.history)
     assert np.isfinite(found.values).all()
     assert found.values[..., -1].mean() < 0.75 * found.values[..., 0].mean()

@@ -66,8 +66,8 @@ def test_what_a_policy_sees_of_many_runs():
 
 def test_the_sizes_of_the_paper():
     assert (HISTORY, HORIZON) == (25, 40)
-    assert observe(VALUES, GRADIENTS).shape == (25 + 25 * 2,)
-    trajectories = run(BOWLS, still, START)
+    assert observe(VALUES, GRADIENTS, HISTORY).shape == (25 + 25 * 2,)
+    trajectories = run(BOWLS, still, START, HORIZON, HISTORY)
     assert trajectories.iterates.shape == trajectories.gradients.shape == (3, 4, 41, 2)
     assert trajectories.values.shape == (3, 4, 41) and trajectories.steps.shape == (3, 4, 40, 2)
 
@@ -90,7 +90,7 @@ def test_gradient_descent_is_a_loop_by_hand(name):
     objectives = FAMILIES[name].sample(count=2, seed=0)
     d = objectives.dimension
     start = starts(2, 3, d, seed=0)
-    trajectories = run(objectives, descent(0.5, HISTORY, d), start, steps=5)
+    trajectories = run(objectives, descent(0.5, HISTORY, d), start, steps=5, history=HISTORY)
     for f in range(2):
         for s in range(3):
             x = start[f, s]
@@ -104,13 +104,13 @@ def test_gradient_descent_is_a_loop_by_hand(name):
 
 def test_steps_are_what_the_policy_did():
     step = np.arange(3.0 * 4 * 2).reshape(3, 4, 2)
-    trajectories = run(BOWLS, lambda seen: step, START, steps=3)
+    trajectories = run(BOWLS, lambda seen: step, START, steps=3, history=HISTORY)
     np.testing.assert_allclose(trajectories.steps, np.stack([step] * 3, axis=2), atol=1e-12)
 
 
 def test_noise_is_added_to_the_steps():
     noise = np.random.default_rng(0).normal(size=[3, 4, 5, 2])
-    trajectories = run(BOWLS, lambda seen: still(seen) + 1.0, START, steps=5, noise=noise)
+    trajectories = run(BOWLS, lambda seen: still(seen) + 1.0, START, steps=5, history=HISTORY, noise=noise)
     ends = START[:, :, None] + np.cumsum(1.0 + noise, axis=2)
     np.testing.assert_allclose(trajectories.iterates[:, :, 1:], ends)
     np.testing.assert_array_equal(trajectories.iterates[:, :, 0], START)
@@ -118,7 +118,7 @@ def test_noise_is_added_to_the_steps():
 
 def test_the_start_is_left_as_it_was():
     start = START.copy()
-    run(BOWLS, descent(0.1, HISTORY, 2), start, steps=2)
+    run(BOWLS, descent(0.1, HISTORY, 2), start, steps=2, history=HISTORY)
     np.testing.assert_array_equal(start, START)
 
 
@@ -131,8 +131,8 @@ def test_a_run_that_diverges_goes_on_and_leaves_the_others_alone(rate):
     def policy(seen):
         return -rates * seen[..., HISTORY : HISTORY + 2]
 
-    trajectories = run(BOWLS, policy, START, steps=8)
-    expected = run(BOWLS, descent(0.1, HISTORY, 2), START, steps=8)
+    trajectories = run(BOWLS, policy, START, steps=8, history=HISTORY)
+    expected = run(BOWLS, descent(0.1, HISTORY, 2), START, steps=8, history=HISTORY)
     for part, other in zip(trajectories, expected):
         assert np.isfinite(part[:, :, 0]).all()
         assert not np.isfinite(part[:, 0, -1]).any()

@@ -39,8 +39,8 @@ class OneTask:
         self.asked.append((*setting, centred))
         return self.answer
 
-    def record_descent(self, rule, steps):
-        return {"steps": steps, "task": self.answer.message}
+    def record_descent(self, rule):
+        return {"task": self.answer.message}
 
 
 def measure(cheap, dear, bar=None):
@@ -180,6 +180,6 @@ def test_more_seeds_are_as_if_all_had_been_there_at_once():
 
 def test_the_first_task_tells_rules_apart():
     tasks = {"dear": OneTask(evaluation(0.5)), "cheap": OneTask(evaluation(0.5, status="diverged"))}
-    assert JointEvaluator(tasks).record_descent(RULE, 3) == {"steps": 3, "task": "It is ok."}
+    assert JointEvaluator(tasks).record_descent(RULE) == {"task": "It is ok."}
     with pytest.raises(ValueError, match="`scales` must have a scale for each task"):
         JointEvaluator(tasks)(fakes.fake_evaluation(RULE).rule)

@@ -31,8 +31,8 @@ def training():
     return ChildTraining(fakes.BLOBS.child(fakes.TINY))
 
 
-def keep(training, directory, end, formula="drop(Adam, 0.3) + eps * m", **more):
-    return KeptRuns(training, parse_formula(formula), directory, end, 12, 4, **more)
+def keep(training, directory, end, formula="drop(Adam, 0.3) + eps * m"):
+    return KeptRuns(training, parse_formula(formula), directory, end, 12, 4)
 
 
 PLAN = RunPlan(0.1, 0, 12, 4, parse_schedule("cosine, warm-up 0.3"), 0.1)
@@ -112,11 +112,12 @@ def test_a_killed_run_loses_no_more_than_was_not_saved(training, tmp_path, monke
         if len(done) == 7:
             raise KeyboardInterrupt
 
+    monkeypatch.setattr(kept_runs, "SAVE_SECONDS", 0.0)
     monkeypatch.setattr(training, "_pace", OneStep())
     with told_to(interrupt):
         with pytest.raises(KeyboardInterrupt):
-            keep(training, other, 12, save_seconds=0.0)(PLAN)
-        again = keep(training, other, 12, save_seconds=0.0)(PLAN)
+            keep(training, other, 12)(PLAN)
+        again = keep(training, other, 12)(PLAN)
     assert done == [*range(7), *range(6, 12)]  # the seventh step was not made
     assert_same(again, whole)
 

@@ -170,7 +170,7 @@ def test_a_bar_goes_to_workers():
 def test_bad_numbers_are_one_sentence(name, bad):
     with pytest.raises(ValueError, match=rf"^Argument `{name}` must be at least .*\. Received: {bad}\.$"):
         Racing(**{name: bad})
-    for other in (math.inf, math.nan, "10", None, *([2.5] if name in ("best", "middle_rates") else [])):
+    for other in (math.inf, math.nan, True, "10", None, *([2.5] if name in ("best", "middle_rates") else [])):
         with pytest.raises(ValueError, match=rf"^Argument `{name}` must be at least .*\. Received: {other!r}\.$"):
             Racing(**{name: other})
     with pytest.raises(ValueError, match=r"Argument `racing` must be a Racing or None\. Received: 3\."):

@@ -1,5 +1,7 @@
 """Whatever draws in a traced function draws alike again once the generator's state is set back."""
 
+import concurrent.futures
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -48,3 +50,24 @@ def test_it_ends():
     one = tf.random.normal([3])
     tf.random.set_seed(1)
     np.testing.assert_array_equal(one, tf.random.normal([3]))
+
+
+def test_each_thread_draws_from_its_own_generator():
+    """Whichever of two contexts ends first."""
+    theirs = repeatable_draws(tf.random.Generator.from_seed(1))
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+
+        def draw_there():
+            return thread.submit(tf.random.normal, [3]).result()
+
+        with repeatable_draws(tf.random.Generator.from_seed(0)):
+            thread.submit(theirs.__enter__).result()
+            drawn = [tf.random.normal([3]), draw_there()]
+        drawn.append(draw_there())
+        thread.submit(theirs.__exit__, None, None, None).result()
+    with repeatable_draws(tf.random.Generator.from_seed(0)):
+        expected = [tf.random.normal([3])]
+    with repeatable_draws(tf.random.Generator.from_seed(1)):
+        expected += [tf.random.normal([3]), tf.random.normal([3])]
+    np.testing.assert_array_equal(drawn, expected)
+    test_it_ends()

@@ -10,8 +10,10 @@ import pytest
 import tensorflow as tf
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.measuring import recording as module
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.measuring.recording import (
+    STEPS,
     Recording,
     choose_candidates,
     choose_weights,
@@ -49,8 +51,9 @@ def test_a_kernel_is_a_matrix_of_its_outputs():
 
 
 @pytest.mark.parametrize("shapes", [[(500, 300), (300,), (300, 10), (10,)], [(100_000,)], [(1, 9000), (9000, 1), ()]])
-def test_of_large_tensors_about_as_many_as_may_be(shapes):
-    blocks = choose_candidates(shapes, most=1000)
+def test_of_large_tensors_about_as_many_as_may_be(shapes, monkeypatch):
+    monkeypatch.setattr(module, "CANDIDATES", 1000)
+    blocks = choose_candidates(shapes)
     chosen = places(blocks)
     assert 500 <= len(chosen) <= 1200 and len(set(chosen)) == len(chosen)
     start = 0
@@ -61,14 +64,15 @@ def test_of_large_tensors_about_as_many_as_may_be(shapes):
             rows, columns = np.unravel_index(block - start, shape)
             assert (rows == rows[:, :1]).all() and (columns == columns[:1]).all()
         start += size
-    np.testing.assert_array_equal(chosen, places(choose_candidates(shapes, most=1000)))
+    np.testing.assert_array_equal(chosen, places(choose_candidates(shapes)))
 
 
-def test_dead_units_are_among_the_chosen():
+def test_dead_units_are_among_the_chosen(monkeypatch):
     """One column of 100 never has a gradient, and one weight of a vector of 1000."""
     matrix, vector = np.random.default_rng(0).uniform(1, 2, (50, 100)), np.linspace(1, 2, 1000)
     matrix[:, 37], vector[612] = 0.0, 0.0
-    chosen = choose_weights(np.concatenate([matrix.reshape(-1), vector]), [(50, 100), (1000,)], most=100)
+    monkeypatch.setattr(module, "WEIGHTS", 100)
+    chosen = choose_weights(np.concatenate([matrix.reshape(-1), vector]), [(50, 100), (1000,)])
     assert 37 in chosen[0][0] % 100 and 5000 + 612 in chosen[1]
     # And the others are of all sizes.
     assert vector[chosen[1] - 5000].max() == 2.0 and 60 <= len(places(chosen)) <= 120
@@ -185,6 +189,6 @@ def dense(*layers, policy="float32"):
 def test_what_keras_has_is_recorded(model, weights):
     task = make_task(model)
     evaluate = Evaluator(task, task.protocols["default"])
-    descent = make_descent(evaluate.record_descent(ADAM, steps=4))
-    assert descent.g.shape == (4, weights) and np.abs(descent.g).sum(axis=1).all()
+    descent = make_descent(evaluate.record_descent(ADAM))
+    assert descent.g.shape == (STEPS, weights) and np.abs(descent.g).sum(axis=1).all()
     assert evaluate(ADAM).status == "ok"

@@ -11,6 +11,7 @@ import fakes
 import pytest
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.records import cache_file
 from neural_optimizer_search.records.cache import EvaluationCache
 from neural_optimizer_search.records.cache_file import NotACache
@@ -25,8 +26,8 @@ def path(tmp_path):
     return tmp_path / "cache.sqlite"
 
 
-def open_cache(path, notices, **more):
-    return EvaluationCache(path, "a task", notify=notices.append, **more)
+def open_cache(path, notices):
+    return EvaluationCache(path, "a task", Rule.canonical, notices.append)
 
 
 def fill(path):
@@ -235,7 +236,7 @@ def test_a_wrong_row_is_as_if_it_were_not_there(path, row):
     fill(path)
     change(path, f"UPDATE evaluations_5 SET {row} WHERE key IN ('g', '{FOUND[3].key}')")
     notices = []
-    with contextlib.closing(open_cache(path, notices, find_key=lambda rule: rule.canonical())) as cache:
+    with contextlib.closing(open_cache(path, notices)) as cache:
         assert [cache.get(evaluation.key) for evaluation in FOUND] == [None, FOUND[1], FOUND[2], None]
         for evaluation in FOUND:
             cache.put(evaluation)

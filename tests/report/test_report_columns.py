@@ -12,7 +12,7 @@ from neural_optimizer_search.records.ledger import Sample
 from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.report import statistics as stats
 from neural_optimizer_search.report.axes import is_plottable
-from neural_optimizer_search.report.columns import AGAIN, NEW, TUNED, History, Measured, Ranked
+from neural_optimizer_search.report.columns import AGAIN, NEW, TUNED, EvaluationFigures, History, Ranked
 from neural_optimizer_search.report.run import read
 
 STATUSES = ("ok", "ok", "stopped", "diverged", "failed", "timeout")
@@ -50,7 +50,7 @@ def rng(request):
 
 def test_measured(rng):
     found = make_found(rng, 60)
-    measured, trained = Measured(found), [e for e in found if not e.cached]
+    measured, trained = EvaluationFigures(found), [e for e in found if not e.cached]
     assert list(measured.rewards) == [e.reward for e in found]
     assert list(measured.seconds) == [e.seconds for e in trained]
     assert measured.statuses == Counter(e.status for e in trained)

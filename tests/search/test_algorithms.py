@@ -1,5 +1,6 @@
 """Evolution and exhaustive search; random search is tested with the loop."""
 
+import dataclasses
 import itertools
 
 import fakes
@@ -9,6 +10,8 @@ import pytest
 from neural_optimizer_search import search_space
 from neural_optimizer_search.measuring.evaluation import without_reward
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.search import exhaustive as module
+from neural_optimizer_search.search.batch_sizes import BatchSizes
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
 from neural_optimizer_search.search.exhaustive import Exhaustive
 from neural_optimizer_search.search.limits import Limits
@@ -33,7 +36,15 @@ def mean_reward(algorithm, steps=60, last=20):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_evolution_climbs(seed):
-    assert mean_reward(Evolution(SPACE, SMALL, seed)) > 1.5 * mean_reward(RandomSearch(SPACE, 4, seed))
+    blind = RandomSearch(SPACE, seed, sizes=BatchSizes(4))
+    assert mean_reward(Evolution(SPACE, SMALL, seed)) > 1.5 * mean_reward(blind)
+
+
+@pytest.mark.parametrize("change", [{"batch_size": 0}, {"population": 2.5}, {"tournament": True}, {"tournament": 9}])
+def test_settings_of_evolution_that_are_out_of_range_are_named(change):
+    (name,) = change
+    with pytest.raises(ValueError, match=f"Argument `{name}` must be "):
+        dataclasses.replace(SMALL, **change)
 
 
 def test_what_the_screen_rejects_does_not_join_the_population():
@@ -80,8 +91,9 @@ def test_the_last_samples_are_enough_for_a_population(tmp_path):
 
 
 @pytest.mark.parametrize("space", [search_space("signs", 1), search_space("signs", 1).unconstrained()])
-def test_exhaustive_proposes_every_legal_string_once(space):
-    exhaustive, seen = Exhaustive(space, batch_size=97), []
+def test_exhaustive_proposes_every_legal_string_once(space, monkeypatch):
+    monkeypatch.setattr(module, "BATCH", 97)
+    exhaustive, seen = Exhaustive(space), []
     for k in itertools.count():
         if (evaluations := fakes.step(exhaustive, short_is_good, k)) is None:
             break
@@ -90,18 +102,13 @@ def test_exhaustive_proposes_every_legal_string_once(space):
     assert all(space.is_legal(space.encode(rule)) for rule in seen[::53])
 
 
-def test_an_exhaustive_search_ends_and_goes_on(tmp_path):
+def test_an_exhaustive_search_ends_and_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "BATCH", 200)
     space = search_space("signs", 1)
 
     def run(ledger, budget):
-        list(
-            search(
-                Exhaustive(space, 200, ledger.steps),
-                EvaluationRecorder(fakes.fake_executor, ledger),
-                ledger,
-                Limits(budget),
-            )
-        )
+        recorder = EvaluationRecorder(fakes.fake_executor, ledger)
+        list(search(Exhaustive(space, ledger.steps), recorder, ledger, Limits(budget)))
 
     whole, broken = Ledger(tmp_path / "whole", {}), Ledger(tmp_path / "broken", {})
     run(whole, None)

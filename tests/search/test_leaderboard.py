@@ -10,6 +10,7 @@ from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.run_directory import rank
+from neural_optimizer_search.search import leaderboard
 from neural_optimizer_search.search.columns import WIDTH
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.leaderboard import format_leaderboard
@@ -27,9 +28,9 @@ FOUND = [
 KNOWN = [fakes.fake_evaluation(rule, 0.1) for rule in KNOWN_OPTIMIZERS.values()]
 
 
-def show(found, known=KNOWN, words=ACCURACY, fresh=None, steps=24, **more):
+def show(found, known=KNOWN, words=ACCURACY, fresh=None, steps=24):
     ranking = make_ranking(found, known, KNOWN_OPTIMIZERS, PROBES, fresh)
-    return format_leaderboard(ranking, words, steps, **more)
+    return format_leaderboard(ranking, words, steps)
 
 
 def test_best():
@@ -40,8 +41,9 @@ def test_best():
 # -- Without fresh seeds ---------------------------------------------------------------------------
 
 
-def test_leaderboard_shows_the_best_and_the_known():
-    lines = show(FOUND, count=2).splitlines()
+def test_leaderboard_shows_the_best_and_the_known(monkeypatch):
+    monkeypatch.setattr(leaderboard, "SHOWN", 2)
+    lines = show(FOUND).splitlines()
     assert lines[0].split()[:4] == ["reward", "accuracy", "rate", "alike"]
     assert lines[1].split() == ["1", "0.7000", "0.7000", "0.1", "g^3"]
     assert "log(|g|)" in lines[2]

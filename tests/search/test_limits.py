@@ -12,6 +12,7 @@ from neural_optimizer_search import parse_formula, search_space
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.report.run import read
 from neural_optimizer_search.search import command, limits, loop, running
+from neural_optimizer_search.search.batch_sizes import BatchSizes
 from neural_optimizer_search.search.limits import Limits, Spent
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.progress import RuleBar
@@ -59,7 +60,7 @@ def test_the_nearest_is_first(given, before, left):
 
 
 def run(ledger, executor=fakes.fake_executor, **given):
-    algorithm = RandomSearch(search_space("signs", 1), 5, 0, ledger.steps)
+    algorithm = RandomSearch(search_space("signs", 1), 0, ledger.steps, BatchSizes(5))
     recorder = EvaluationRecorder(executor, ledger)
     return recorder, list(search(algorithm, recorder, ledger, Limits(**given)))
 

@@ -11,6 +11,7 @@ from neural_optimizer_search import parse_formula, search_space
 from neural_optimizer_search.measuring.evaluation import without_reward
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.algorithm import Proposal
+from neural_optimizer_search.search.batch_sizes import BatchSizes
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.local import Local, LocalConfig
 from neural_optimizer_search.search.loop import search
@@ -47,7 +48,7 @@ def test_it_climbs(seed):
     def mean_reward(algorithm):
         return np.mean([e.reward for k in range(60) for e in fakes.step(algorithm, short_is_good, k)][-80:])
 
-    assert mean_reward(Local(SPACE, CONFIG, seed)) > 1.5 * mean_reward(RandomSearch(SPACE, 4, seed))
+    assert mean_reward(Local(SPACE, CONFIG, seed)) > 1.5 * mean_reward(RandomSearch(SPACE, seed, sizes=BatchSizes(4)))
 
 
 def test_it_begins_from_what_the_space_can_spell_of_the_known_optimizers():

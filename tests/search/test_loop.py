@@ -10,6 +10,7 @@ from neural_optimizer_search.records import ledger as ledger_module
 from neural_optimizer_search.records.counts import Counts
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
+from neural_optimizer_search.search.batch_sizes import BatchSizes
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import IDLE_STEPS, STEPS_PER_SAVE, rewind, search
 from neural_optimizer_search.search.random_search import RandomSearch
@@ -28,7 +29,7 @@ def ledger(tmp_path):
 
 
 def run(ledger, budget, executor=fakes.fake_executor, seed=0):
-    algorithm = RandomSearch(SPACE, batch_size=5, seed=seed, completed=ledger.steps)
+    algorithm = RandomSearch(SPACE, seed, ledger.steps, BatchSizes(5))
     return list(search(algorithm, EvaluationRecorder(executor, ledger), ledger, Limits(budget)))
 
 
@@ -88,7 +89,7 @@ def test_a_budget_is_met_exactly_and_may_grow(tmp_path, budget, ahead, pipeline)
     def run(ledger, budget):
         if pipeline:
             rewind(ledger)
-        algorithm = RandomSearch(SPACE, batch_size=5, seed=0, completed=ledger.steps)
+        algorithm = RandomSearch(SPACE, 0, ledger.steps, BatchSizes(5))
         with InThread() as executor:
             recorder = EvaluationRecorder(executor, ledger, screen=Screen())
             for step in search(algorithm, recorder, ledger, Limits(budget), ahead, pipeline=pipeline):
@@ -115,7 +116,7 @@ def test_a_budget_is_met_exactly_and_may_grow(tmp_path, budget, ahead, pipeline)
 def test_a_smaller_budget_than_was_measured_trains_nothing(ledger):
     """With `ahead`, rules that were measured, but not learned from, are not proposed again."""
     EvaluationRecorder(fakes.fake_executor, ledger)([parse_formula(text) for text in ("g", "m", "v", "g * m")])
-    algorithm, recorder = RandomSearch(SPACE, batch_size=5, seed=0), EvaluationRecorder(fakes.fake_executor, ledger)
+    algorithm, recorder = RandomSearch(SPACE, 0, sizes=BatchSizes(5)), EvaluationRecorder(fakes.fake_executor, ledger)
     list(search(algorithm, recorder, ledger, Limits(2), ahead=12))
     assert recorder.trained == len(ledger.evaluations("search")) == 4
 

@@ -162,6 +162,14 @@ def test_none_is_alone():
         rules_of(["none", "adam"])
 
 
+@pytest.mark.parametrize("text", ["run:empty", "run:empty#1", "empty#1"])
+def test_a_run_that_found_no_rule(run, text):
+    os.mkdir("empty")
+    Ledger(pathlib.Path("empty/ledger.sqlite"), {"baselines": "sgd"}).close()
+    with pytest.raises(ValueError, match=r"^must be rules, and none of empty trained to the end, apart from known"):
+        find_rule(text) if text == "empty#1" else find_starts([text])
+
+
 def test_a_damaged_run(run):
     with open("run/ledger.sqlite", "r+b") as file:
         file.write(b"nothing")

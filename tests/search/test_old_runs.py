@@ -34,9 +34,9 @@ def asked(trains_nothing, monkeypatch):
                 methods.add("with a bar" if bar else "without")
                 return super().__call__(rule)
 
-            def record_descent(self, rule, steps=5):
+            def record_descent(self, rule):
                 methods.add("record")
-                return super().record_descent(rule, steps)
+                return super().record_descent(rule)
 
             def measure_again(self, *setting, **named):
                 methods.add("again")

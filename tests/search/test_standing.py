@@ -131,7 +131,7 @@ def test_a_resumed_search_recalls_what_it_had_joined(ledger):
 def test_what_is_cached_stands_for_others_and_nothing_stopped_is_cached(ledger, tmp_path):
     path, spelled = tmp_path / "cache.sqlite", parse_formula("2 * Adam")
     assert SCREEN(spelled).key == SCREEN(ADAM).key
-    cache = EvaluationCache(path, "a task", lambda rule: SCREEN(rule).key)
+    cache = EvaluationCache(path, "a task", lambda rule: SCREEN(rule).key, print)
 
     def stop_sgd(rule):
         evaluation = fakes.fake_evaluation(rule)
@@ -160,9 +160,9 @@ def test_the_descent_is_recorded_once(ledger):
     asked = []
 
     class Counting(fakes.FakeEvaluator):
-        def record_descent(self, rule, steps=5):
+        def record_descent(self, rule):
             asked.append(rule)
-            return super().record_descent(rule, steps)
+            return super().record_descent(rule)
 
     for _ in range(2):
         assert record_descent(InProcess(Counting()), ledger) and ledger.run.descent is not None
@@ -170,12 +170,12 @@ def test_the_descent_is_recorded_once(ledger):
 
 
 class NothingFinite(fakes.FakeEvaluator):
-    def record_descent(self, rule, steps=5):
+    def record_descent(self, rule):
         return dict(gradients=[], weights=[], shapes=[], sizes=[])
 
 
 class Failing(fakes.FakeEvaluator):
-    def record_descent(self, rule, steps=5):
+    def record_descent(self, rule):
         return without_reward(rule, "failed", "OSError: no shard 7. Tried twice.")
 
 

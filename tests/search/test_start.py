@@ -19,7 +19,7 @@ from neural_optimizer_search.search.exhaustive import Exhaustive
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import search
 from neural_optimizer_search.search.recorder import EvaluationRecorder, pass_every_rule
-from neural_optimizer_search.search.start import Started, describe_start
+from neural_optimizer_search.search.start import Started, count_batches, describe_start
 
 pytestmark = pytest.mark.once
 
@@ -28,9 +28,9 @@ RULES = [parse_formula(text) for text in ("sign(m) * g", "tanh(n_0.37)", "m, bet
 
 
 def test_the_rules_come_first_and_then_what_the_algorithm_would_have_proposed():
-    whole = Exhaustive(SPACE, 1000)
-    started = Started(Exhaustive(SPACE, 1000), RULES, batch_size=4)
-    assert [started.propose(number).rules for number in range(2)] == [RULES[:4], RULES[4:]]
+    started, whole = Started(Exhaustive(SPACE), RULES), Exhaustive(SPACE)
+    assert count_batches(RULES) == 2
+    assert [started.propose(number).rules for number in range(2)] == [RULES[:5], RULES[5:]]
     assert started.propose(1).drawn is None
     assert started.propose(2) == whole.propose(0)
     assert started.propose(2 + 5) is None
@@ -56,7 +56,7 @@ def test_the_algorithm_learns_from_them(tmp_path):
 
 def test_rules_that_are_nothing_new_do_not_end_the_search(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "IDLE_STEPS", 3)
-    started = Started(Exhaustive(SPACE, 1000), RULES[:1] * 20, batch_size=2)
+    started = Started(Exhaustive(SPACE), RULES[:1] * 50)
     ledger = Ledger(tmp_path / "ledger", {})
     recorder = EvaluationRecorder(fakes.fake_executor, ledger)
     list(search(started, recorder, ledger, Limits(4)))

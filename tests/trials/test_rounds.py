@@ -68,7 +68,16 @@ def test_all_steps_are_counted(evaluator):
     assert found.steps - found.evaluation.steps == probes + 3 * PROTOCOL.final_steps
 
 
-@pytest.mark.parametrize("change", [{"params": {}}, {"steps": -1}, {"steps": 10**9}, {"value": 2.0}, {"scale": None}])
+HUGE = 10**400  # JSON has integers of any length
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"params": {}}, {"steps": -1}, {"steps": 10**9}, {"value": 2.0}, {"scale": None}, {"scale": HUGE},
+        {"scale": True}, {"value": HUGE}, {"course": [[1, HUGE]]},
+    ],
+)  # fmt: skip
 def test_trials_that_no_study_has(evaluator, change):
     tunables = find_tunables(RULE, dataclasses.replace(PROTOCOL, schedules=(GIVEN.schedule,)))
     written = carry_on(evaluator, RULE, [dataclasses.replace(GIVEN, weight_decay=0.0)], [], 3, seed=0).trials

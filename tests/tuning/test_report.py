@@ -69,14 +69,20 @@ def test_the_table():
     assert " ".join(lines[2].split()) == row
     assert lines[3].endswith("Adam, beta_1=0.8  (as given)")
     assert "Tuning adds 0.2500 ± 0.0000 (standard error, seed by seed)" in text
-    assert "schedule                0.75   constant         cosine  linear, cosine" in lines
-    assert "beta_1                     -        0.9            0.8  0.5 to 0.95" in lines
-    assert "rate                    0.25          -           0.25  0.125 to 0.5" in lines
+    assert "schedule        0.75  constant  cosine  linear, cosine" in lines
+    assert "beta_1             -       0.9     0.8  0.5 to 0.95" in lines
+    assert "rate            0.25         -    0.25  0.125 to 0.5" in lines
     assert (
         "importance: how much a value decides whether a trial that the sampler chose freely is among the best tenth."
         in lines
     )
     assert "40 trials, 10 of them ended early, 1234 gradient steps in all." in lines
+
+
+def test_a_long_schedule_moves_no_column():
+    long = dataclasses.replace(SETTING, schedule=Schedule("linear_cosine", 0.125))
+    _, header, *rows = format_result(result(measured(long), measured()), "x", 24).splitlines()
+    assert [row.index("Adam") for row in rows[:2]] == [header.index("update rule")] * 2
 
 
 @pytest.mark.parametrize(

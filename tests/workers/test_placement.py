@@ -24,6 +24,7 @@ from neural_optimizer_search.workers.placement import (
     Wanted,
     find_gpus,
     place,
+    place_here,
 )
 from neural_optimizer_search.workers.process_workers import ProcessWorker, process_executor
 from neural_optimizer_search.workers.ray_workers import count_places, ray_executor
@@ -36,6 +37,14 @@ def nothing_is_set(monkeypatch):
     """As on a machine where nobody says which GPUs are visible."""
     for name in (VISIBLE, PRETENDED):
         monkeypatch.delenv(name, raising=False)
+
+
+def test_the_cores_are_those_that_this_process_may_use(monkeypatch):
+    monkeypatch.setattr(placement.os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(placement.os, "sched_getaffinity", lambda process: {0, 7, 9}, raising=False)
+    assert len(place_here(Wanted()).shares) == 3
+    monkeypatch.delattr(placement.os, "sched_getaffinity")
+    assert len(place_here(Wanted()).shares) == 64
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,9 @@ def find_ways(policies: Mapping[str, Any], settings: Settings) -> tuple[Any, Map
     functions = FAMILIES[PICTURED].sample(PROBLEMS, [0, TEST])
     start = trajectories.starts(PROBLEMS, 1, 2, [0, TEST, STARTS])
     ways = {
-        LEARNED if preset == USUAL else f"{LEARNED}, {preset}": trajectories.run(functions, policy, start, ITERATIONS)
+        LEARNED if preset == USUAL else f"{LEARNED}, {preset}": trajectories.run(
+            functions, policy, start, ITERATIONS, policy.history
+        )
         for preset, policy in policies.items()
     }
     ways |= {name: BASELINES[name].run(functions, start, ITERATIONS, **settings[name]) for name in FIXED}

@@ -75,7 +75,7 @@ def compare_on_family(
 ) -> Comparison:
     """A `Comparison` of policies of one preset with the result of `run_baselines` for the same family."""
     functions, start = _hold_out(family)
-    learned = [run(functions, policy, start, ITERATIONS, history=policy.history) for policy in policies]
+    learned = [run(functions, policy, start, ITERATIONS, policy.history) for policy in policies]
     values = np.stack([one.values[:, 0] for one in learned])
     return Comparison(name, {LEARNED: values, **hand_made.values}, {LEARNED: 1.0, **hand_made.evaluations}, preset)
 

@@ -29,7 +29,7 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER, REPORT
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import search
-from neural_optimizer_search.search.random_search import BATCH, RandomSearch
+from neural_optimizer_search.search.random_search import RandomSearch
 from neural_optimizer_search.search.recorder import EvaluationRecorder
 
 TITLE = "what do a step, resuming and the report cost after many trained rules?"
@@ -97,7 +97,7 @@ def _label(size):
 def _measure_steps(directory, count):
     """Median milliseconds of a step of random search."""
     with contextlib.closing(Ledger(directory / LEDGER)) as ledger:
-        algorithm = RandomSearch(make_config(1).make_space(), BATCH, SEED, ledger.steps)
+        algorithm = RandomSearch(make_config(1).make_space(), SEED, ledger.steps)
         steps = search(algorithm, EvaluationRecorder(made_up_executor, ledger), ledger, Limits())
 
         def step():

@@ -12,7 +12,6 @@ in which nobody sleeps (see `simulation`).
 
 import csv
 import itertools
-import os
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from benchmarks.studies.scaling.real import measure_with_ray
 from benchmarks.studies.scaling.simulation import VirtualWorkers, simulate
 from neural_optimizer_search.command_line import number, whole_number
 from neural_optimizer_search.flags import flag
+from neural_optimizer_search.workers.placement import count_cores
 
 TITLE = "how many workers can one search keep busy?"
 SECONDS = RESULTS / "cifar10_seconds.csv"
@@ -59,7 +59,7 @@ def run(config: Config) -> dict[str, Any]:
     slept = [duration / config.quicker for duration in read_durations()]
     found = list(_find_all(slept, config))
     mean, deviation = statistics.mean(slept), statistics.stdev(slept)
-    print(f"\nChildren: {mean:.1f} ± {deviation:.1f} s. {os.cpu_count()} cores.\n")
+    print(f"\nChildren: {mean:.1f} ± {deviation:.1f} s. {count_cores()} cores.\n")
     print(
         "| workers | mode | | efficiency | limit | rules an hour | the algorithm, per rule | the rest, per rule "
         "| staleness |"

@@ -19,6 +19,7 @@ from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.algorithm import Algorithm
+from neural_optimizer_search.search.batch_sizes import BatchSizes
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.limits import Limits
@@ -54,8 +55,8 @@ def _make_guided(space, seed, known):
 
 # Name -> function of the space, the seed and the evaluations of the known optimizers that makes the algorithm.
 ALGORITHMS: dict[str, Callable[..., Algorithm]] = {
-    "random": lambda space, seed, known: RandomSearch(space, BATCH, seed),
-    "random, no screen": lambda space, seed, known: RandomSearch(space, BATCH, seed),
+    "random": lambda space, seed, known: RandomSearch(space, seed, sizes=BatchSizes(BATCH)),
+    "random, no screen": lambda space, seed, known: RandomSearch(space, seed, sizes=BatchSizes(BATCH)),
     "evolution": lambda space, seed, known: Evolution(space, EvolutionConfig(), seed),
     "local": lambda space, seed, known: Local(space, LocalConfig(), seed, known),
     "guided": _make_guided,

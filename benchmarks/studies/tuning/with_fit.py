@@ -17,7 +17,7 @@ from benchmarks.studies.tuning.with_nos_tune import find_protocol
 from neural_optimizer_search.optimizers import CATALOGUE
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.trials.first_trials import RANDOM_TRIALS, choose_seed, find_own_rates
-from neural_optimizer_search.trials.study import make_distribution, quiet_optuna
+from neural_optimizer_search.trials.study import make_distributions, quiet_optuna
 from neural_optimizer_search.trials.tunables import Tunable, find_own_values, find_tunables
 
 ADAM = CATALOGUE["adam"].rule  # AdamW, because weight decay is tuned as well
@@ -34,11 +34,10 @@ def tune_by_fit(task: str, trials: int, seed: int) -> Tuned:
     started = time.process_time()
     protocol = find_protocol(task, centred=False)
     study, tunables = _make_study(protocol, seed), find_tunables(ADAM, protocol)
-    distributions = {one.name: make_distribution(one) for one in tunables}
     steps, fixed = 0, len(find_own_rates(protocol))
     for number in range(trials):
         one = choose_seed(protocol.seeds, number, fixed)
-        trial = study.ask(distributions)
+        trial = study.ask(make_distributions(tunables))
         configuration = _read_configuration(trial, tunables)
         trial.set_user_attr("configuration", configuration)
         optimizer = make_optimizer(configuration, protocol.final_steps)
