@@ -92,7 +92,7 @@ def tune_momentum(
       (rates, decays): floats, or `[F]` each.
     """
     grid = np.array(list(itertools.product(RATES, DECAYS)))
-    runs = [run(objectives, momentum_policy(*one, history), start, steps, history) for one in grid]
+    runs = [run(objectives, momentum_policy(rate, decay, history), start, steps, history) for rate, decay in grid]
     values = np.stack([one.values[..., 1:] for one in runs])
     means = cap(values).mean(axis=(2, 3))
     return tuple((grid[means.mean(axis=1).argmin()] if choice == "shared" else grid[means.argmin(axis=0)]).T)

@@ -173,13 +173,13 @@ def fit(
     rate = tf.keras.optimizers.schedules.CosineDecay(learning_rate, updates)
     # With few steps per execution, most of the time is Keras's overhead.
     model.compile(tf.keras.optimizers.Adam(rate), mahalanobis, steps_per_execution=min(50, updates))
-    inputs, steps = (tf.constant(array, tf.float32) for array in (policy.compress(seen), steps))
-    precisions = tf.constant(precisions.reshape(len(precisions), -1), tf.float32)
-    which = tf.constant(which)
+    flat = precisions.reshape(len(precisions), -1)
+    inputs, actions, inverses = (tf.constant(array, tf.float32) for array in (policy.compress(seen), steps, flat))
+    places = tf.constant(which)
 
     def batch(step):
         chosen = tf.random.stateless_uniform([batch_size], (seed, step), maxval=len(seen), dtype=tf.int64)
-        target = tf.gather(steps, chosen), tf.gather(precisions, tf.gather(which, chosen))
+        target = tf.gather(actions, chosen), tf.gather(inverses, tf.gather(places, chosen))
         return tf.gather(inputs, chosen), tf.concat(target, axis=-1)
 
     model.fit(tf.data.Dataset.range(updates).map(batch), shuffle=False, verbose=0)
