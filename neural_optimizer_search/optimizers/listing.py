@@ -29,11 +29,12 @@ _NOTE = """\
 w <- w - learning_rate * formula. slots: numbers kept per parameter, such as running averages; *: takes more time than
 the others, because its words are functions of whole weight tensors. Steps on a CPU, where Adam's is 1: normuon 30,
 muon 15, adan 1.8, most others 0.2 to 1.4 (benchmarks/results, section 17). rate: the default learning rate of
-optimizers.get(name), as in its paper or the usual code; -: 0.01, or 0.1 for PowerSign and AddSign. decay: the
-internal decay with which PowerSign and AddSign work best, according to v2 (section 8.1). v2 is arXiv:1709.07417v2, v1
-the ICML paper. debiased: its average is bias-corrected, as in the language; that of Keras's optimizer of this name is
-not.
-Rules found by nos-search also have a schedule and a weight decay, which optimizers.get(name, decay_steps=T) uses.
+optimizers.get(name) and of --source, as in its paper or the usual code; -: 0.01, or 0.1 for PowerSign and AddSign.
+decay: the internal decay with which PowerSign and AddSign work best, according to v2 (section 8.1). v2 is
+arXiv:1709.07417v2, v1 the ICML paper. debiased: its average is bias-corrected, as in the language; that of Keras's
+optimizer of this name is not.
+Rules found by nos-search also have a schedule and a weight decay, which optimizers.get(name, decay_steps=T) uses; a
+file of --source names them.
 In Python, with T training steps: optimizers.get("addsign-ld", learning_rate=0.1, decay_steps=T)"""
 
 
@@ -121,7 +122,9 @@ def _write_source(p, asked):
             f"Received: {shorten(asked.name)!r}. Read as a formula, {reason}."
         )
     try:
-        return rule.to_source(asked.class_name or (make_class_name(row.name) if row else "MyOptimizer"), asked.source)
+        if row:
+            return row.to_source(asked.class_name or make_class_name(row.name), asked.source)
+        return rule.to_source(asked.class_name or "MyOptimizer", asked.source)
     except ValueError as error:
         p.error(str(error).replace("Argument `name`", "argument --name:", 1))
 

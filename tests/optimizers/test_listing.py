@@ -97,6 +97,22 @@ def test_a_wrong_argument_gives_one_line_and_code_2(capsys, arguments, said):
     assert (output.out, output.err) == ("", f"nos-optimizers: {said}\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "rate"), [("lion", "1e-4"), ("adam", "0.01"), ("addsign-ld", "0.1"), ("muon-drop0.1", "0.172")]
+)
+def test_a_file_has_the_learning_rate_of_its_name_and_says_what_that_was_found_with(capsys, name, rate):
+    assert main([name, "--source", "torch"]) == 0
+    text = capsys.readouterr().out
+    assert f"lr={rate}," in text
+    found_with = 'Found with the learning-rate schedule "linear" and the decoupled weight decay 0.0227'
+    assert (found_with in text) == (name == "muon-drop0.1") == ("Found with" in text)
+
+
+def test_a_file_of_a_formula_has_the_learning_rate_of_rule_optimizer(capsys):
+    assert main(["g + m", "--source", "torch"]) == 0
+    assert "lr=0.01," in capsys.readouterr().out
+
+
 @pytest.mark.once
 @marks.only_long("test_console.py has it for all commands.")
 def test_a_closed_pipe_is_no_error():
