@@ -63,11 +63,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Prints the rows whose names match, or a file; returns the exit code."""
     p = build_parser("nos-optimizers", __doc__, Listing)
     asked = configure(Listing, vars(p.parse_args(argv)))
+    _check_combination(p, asked)
     if asked.source:
         print(_write_source(p, asked), end="")
         return 0
-    if asked.class_name:
-        p.error("argument --name: needs --source")
     rows = [row for row in CATALOGUE.values() if normalize_name(asked.name) in row.name]
     lacking = {name: why for name, why in NO_FORMULA.items() if normalize_name(asked.name) in name}
     if not rows:
@@ -78,6 +77,17 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     lists = [format_table(rows, asked.latex), _NOTE, *([_list_others(lacking)] if lacking else [])]
     print(*lists, sep="\n\n")
     return 0
+
+
+def _check_combination(p, asked):
+    """Refuses flags that would have no effect."""
+    if asked.class_name and not asked.source:
+        p.error("argument --name: needs --source")
+    for name, given in (("--latex", asked.latex), ("--json", asked.as_json)):
+        if given and asked.source:
+            p.error(f"argument {name}: not allowed with --source, which prints a file")
+    if asked.latex and asked.as_json:
+        p.error("argument --latex: not allowed with --json, whose rows have the formulas in LaTeX too")
 
 
 def _describe(row):

@@ -85,6 +85,16 @@ def test_only_names_with_a_text_in_them(capsys, text):
         (["--text"], "argument --text: there is no such flag. To see all arguments: nos-optimizers --help"),
         (["--late"], "argument --late: there is no such flag. To see all arguments: nos-optimizers --help"),
         (["adam", "sgd"], "argument sgd: it is one argument too many. To see all arguments: nos-optimizers --help"),
+        (["adam", "--name", "Mine"], "argument --name: needs --source"),
+        (["adam", "--source", "torch", "--json"], "argument --json: not allowed with --source, which prints a file"),
+        (
+            ["adam", "--source", "torch", "--latex"],
+            "argument --latex: not allowed with --source, which prints a file",
+        ),
+        (
+            ["adam", "--json", "--latex"],
+            "argument --latex: not allowed with --json, whose rows have the formulas in LaTeX too",
+        ),
         (["adamx"], "argument NAME: no optimizer has 'adamx' in its name. To see all names: nos-optimizers"),
         (["Shampoo"], "argument NAME: the language has no formula for it: shampoo keeps matrices of its own"),
     ],
