@@ -5,6 +5,7 @@ scalars or arrays of its library, and returns a result of the same dtype.
 """
 
 import math
+import numbers
 import re
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -74,8 +75,13 @@ class Decay:
         """f(t, T).
 
         Args:
-          t, T: Float scalars or arrays of the library that `ops` is for.
+          t, T: Numbers, or float scalars or arrays of the library that `ops` is for.
           ops: The namespace of operations; None for that of Keras's backend.
         """
+        ops = ops or of_backend()
+        if isinstance(T, numbers.Real):
+            T = float(T)
+        if isinstance(t, numbers.Real):  # a scalar in the dtype of T, if that has one
+            t = ops.scalar(t) if isinstance(T, float) else ops.zeros_like(T) + float(t)
         function, periods = self._parts()
-        return function(ops or of_backend(), t, T, *periods)
+        return function(ops, t, T, *periods)

@@ -61,6 +61,24 @@ def test_the_dtype_is_kept(dtype):
             assert dtype_of(value) == dtype
 
 
+@pytest.mark.parametrize("name", ["ld", "cd", "rd_4"])
+@pytest.mark.parametrize("kind", [float, int, np.float32, np.int64, tensor])
+@pytest.mark.parametrize("kind_of_T", [float, int, np.float32, np.int64, tensor])
+def test_numbers_are_as_good_as_scalars(name, kind, kind_of_T):
+    for t in (0, 3, 9):
+        value = Decay(name)(kind(t), kind_of_T(8))
+        np.testing.assert_allclose(array(value), values(name, t, 8), atol=1e-6)
+        assert dtype_of(value) == "float32"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_a_number_beside_a_scalar_keeps_its_dtype(dtype):
+    with float64():
+        for t, T in ((tensor(3.0, dtype), 8), (3, tensor(8.0, dtype))):
+            for name in ("ld", "cd", "rd_4"):
+                assert dtype_of(Decay(name)(t, T)) == dtype
+
+
 def test_the_names_stand_for_the_functions():
     t, T = tensor(3.0), tensor(8.0)
     assert Decay("ld")(t, T) == linear(OPS, t, T)

@@ -144,7 +144,14 @@ class Rule:
             ) from error
         return cls(iterations, constants)
 
-    def to_source(self, name: str, framework: str = "tensorflow") -> str:
+    def to_source(
+        self,
+        name: str,
+        framework: str = "tensorflow",
+        learning_rate: float = 0.01,
+        schedule: str = "",
+        weight_decay: float = 0.0,
+    ) -> str:
         """The text of a Python file with this rule as an optimizer, which needs one framework but not this package.
 
         The optimizer trains as `RuleOptimizer(rule, ...)` does. It takes `decay_steps` only if the rule reads t/T,
@@ -156,10 +163,13 @@ class Rule:
           framework: "keras": a `keras.optimizers.Optimizer` of Keras 3 on any backend. "tensorflow": a
             `tf.keras.optimizers.Optimizer` of Keras 2.15, tf_keras, or Keras 3 on TensorFlow. "optax": an
             `optax.GradientTransformation`. "torch": a `torch.optim.Optimizer`.
+          learning_rate: The default learning rate of the optimizer; that of `RuleOptimizer` by default.
+          schedule, weight_decay: A learning-rate schedule, such as "linear", and a decoupled weight decay that the
+            rule was found with. The docstring names them; the optimizer does not use them by itself.
 
         Raises:
-          ValueError: If the framework is unknown, the name is not a Python identifier, or the files use the name
-            themselves.
+          ValueError: If the framework is unknown, the name is not a Python identifier, the files use the name
+            themselves, or a number is not finite or below 0.
 
         Example:
           >>> from neural_optimizer_search import parse_formula
@@ -173,7 +183,15 @@ class Rule:
           return torch.exp(_sign(g) * _sign(m)) * g
         """
         return write_source(
-            name, self.expression(mark_place), self.formula(), self.latex(), framework, self.constants
+            name,
+            self.expression(mark_place),
+            self.formula(),
+            self.latex(),
+            framework,
+            self.constants,
+            learning_rate,
+            schedule,
+            weight_decay,
         )
 
     # -- Meaning ---------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ learning rate that suits SGD is usually a good first choice, and a larger one wi
 """
 
 import difflib
+import inspect
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -66,6 +67,17 @@ class PublishedRule:
     def recommended_decay(self) -> Optional[str]:
         """The internal decay with which the row's family works best, or None if the paper names none."""
         return _RECOMMENDED_DECAYS.get(self.optimizer)
+
+    @property
+    def default_rate(self) -> float:
+        """The learning rate with which `make` begins unless it is given one."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        return inspect.signature(self.optimizer).parameters["learning_rate"].default
+
+    def to_source(self, name: str, framework: str = "tensorflow") -> str:
+        """The text of a file with this optimizer, as `Rule.to_source` writes it, with the row's learning rate."""
+        return self.rule.to_source(name, framework, self.default_rate, self.schedule, self.weight_decay)
 
     def make(self, **arguments: Any) -> Any:
         """Creates an optimizer of this rule; the arguments are those of the class, such as `learning_rate`.

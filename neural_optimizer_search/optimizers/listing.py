@@ -29,11 +29,12 @@ _NOTE = """\
 w <- w - learning_rate * formula. slots: numbers kept per parameter, such as running averages; *: takes more time than
 the others, because its words are functions of whole weight tensors. Steps on a CPU, where Adam's is 1: normuon 30,
 muon 15, adan 1.8, most others 0.2 to 1.4 (benchmarks/results, section 17). rate: the default learning rate of
-optimizers.get(name), as in its paper or the usual code; -: 0.01, or 0.1 for PowerSign and AddSign. decay: the
-internal decay with which PowerSign and AddSign work best, according to v2 (section 8.1). v2 is arXiv:1709.07417v2, v1
-the ICML paper. debiased: its average is bias-corrected, as in the language; that of Keras's optimizer of this name is
-not.
-Rules found by nos-search also have a schedule and a weight decay, which optimizers.get(name, decay_steps=T) uses.
+optimizers.get(name) and of --source, as in its paper or the usual code; -: 0.01, or 0.1 for PowerSign and AddSign.
+decay: the internal decay with which PowerSign and AddSign work best, according to v2 (section 8.1). v2 is
+arXiv:1709.07417v2, v1 the ICML paper. debiased: its average is bias-corrected, as in the language; that of Keras's
+optimizer of this name is not.
+Rules found by nos-search also have a schedule and a weight decay, which optimizers.get(name, decay_steps=T) uses; a
+file of --source names them.
 In Python, with T training steps: optimizers.get("addsign-ld", learning_rate=0.1, decay_steps=T)"""
 
 
@@ -62,11 +63,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Prints the rows whose names match, or a file; returns the exit code."""
     p = build_parser("nos-optimizers", __doc__, Listing)
     asked = configure(Listing, vars(p.parse_args(argv)))
+    _check_combination(p, asked)
     if asked.source:
         print(_write_source(p, asked), end="")
         return 0
-    if asked.class_name:
-        p.error("argument --name: needs --source")
     rows = [row for row in CATALOGUE.values() if normalize_name(asked.name) in row.name]
     lacking = {name: why for name, why in NO_FORMULA.items() if normalize_name(asked.name) in name}
     if not rows:
@@ -77,6 +77,17 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     lists = [format_table(rows, asked.latex), _NOTE, *([_list_others(lacking)] if lacking else [])]
     print(*lists, sep="\n\n")
     return 0
+
+
+def _check_combination(p, asked):
+    """Refuses flags that would have no effect."""
+    if asked.class_name and not asked.source:
+        p.error("argument --name: needs --source")
+    for name, given in (("--latex", asked.latex), ("--json", asked.as_json)):
+        if given and asked.source:
+            p.error(f"argument {name}: not allowed with --source, which prints a file")
+    if asked.latex and asked.as_json:
+        p.error("argument --latex: not allowed with --json, whose rows have the formulas in LaTeX too")
 
 
 def _describe(row):
@@ -121,7 +132,9 @@ def _write_source(p, asked):
             f"Received: {shorten(asked.name)!r}. Read as a formula, {reason}."
         )
     try:
-        return rule.to_source(asked.class_name or (make_class_name(row.name) if row else "MyOptimizer"), asked.source)
+        if row:
+            return row.to_source(asked.class_name or make_class_name(row.name), asked.source)
+        return rule.to_source(asked.class_name or "MyOptimizer", asked.source)
     except ValueError as error:
         p.error(str(error).replace("Argument `name`", "argument --name:", 1))
 

@@ -19,6 +19,7 @@ from neural_optimizer_search.report.run import RecordedSearch
 from neural_optimizer_search.report.statistics import deviation
 from neural_optimizer_search.report.sweeps import share_axes, sweep_chart
 from neural_optimizer_search.report.tree import tree
+from neural_optimizer_search.schedule_shape import CONSTANT
 
 # Note on a learning-rate sweep: none is made with tuned constants.
 BEFORE = "Measured before the constants were tuned."
@@ -105,7 +106,7 @@ def _card(rank, one, shared, run):
             ),
             class_="pair",
         ),
-        element("dl", _forms(rank, e.rule, shortest), class_="forms"),
+        element("dl", _forms(rank, e, shortest), class_="forms"),
         element("p", wording.shorten(e.message), class_="note") if e.status != "ok" else None,
         class_="card",
         aria_labelledby=name,
@@ -163,8 +164,9 @@ def _tree(rule):
     return element("div", drawn, class_="tree-box", tabindex=0, role="group", aria_label="Expression tree")
 
 
-def _forms(rank, rule, shortest):
+def _forms(rank, e, shortest):
     """The rule as formula, tokens and source code, each with a copy button."""
+    rule = e.rule
     words = " ".join(f"{field}={word}" for row in rule.iterations for field, word in zip(Iteration._fields, row))
     tokens = _line(f"tokens-{rank}", _write_tokens(rule), f"Rule.from_tokens(…) reads them: {words}")
     parts = (
@@ -184,7 +186,7 @@ def _forms(rank, rule, shortest):
         # Tokens do not contain a rule's constants.
         *([("Tokens", "tokens", "tokens", tokens)] if rule.constants == PAPER else []),
         *(
-            (title, framework, f"source for {title}", _source(rank, rule, framework))
+            (title, framework, f"source for {title}", _source(rank, e, framework))
             for framework, (title, _) in _FILES.items()
         ),
     )
@@ -204,8 +206,12 @@ def _write_tokens(rule):
     return f"{ids}, numbers=[{', '.join(map(write_number, rule.numbers))}]" if rule.has_numbers else ids
 
 
-def _source(rank, rule, framework):
-    source = rule.to_source(f"FoundOptimizer{rank}", framework)
+def _source(rank, e, framework):
+    setting = {}
+    if e.learning_rate is not None:
+        schedule = e.schedule if e.schedule != str(CONSTANT) else ""
+        setting = dict(learning_rate=e.learning_rate, schedule=schedule, weight_decay=e.weight_decay)
+    source = e.rule.to_source(f"FoundOptimizer{rank}", framework, **setting)
     title, what = _FILES[framework]
     label = f"{title} source of rule {rank}"
     return element(

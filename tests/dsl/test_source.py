@@ -8,7 +8,7 @@ import sys
 import pytest
 import reference
 
-from neural_optimizer_search import Rule, parse_formula
+from neural_optimizer_search import Rule, optimizers, parse_formula
 from neural_optimizer_search.dsl import vocabulary
 from neural_optimizer_search.dsl.exports import FRAMEWORKS
 from neural_optimizer_search.dsl.vocabulary import Word
@@ -148,6 +148,28 @@ def test_the_files_have_no_lint(tmp_path):
     assert all(" " not in line.strip() for line in longest)  # words of a formula that cannot be broken
 
 
+@each_framework
+def test_the_default_learning_rate_is_that_of_rule_optimizer_or_a_given_one(framework):
+    rule = parse_formula("Adam")
+    argument = "lr" if framework == "torch" else "learning_rate"
+    rate = float(optimizers.get("Adam").learning_rate)
+    assert f"{argument}={rate:.2g}," in rule.to_source("MyOptimizer", framework)
+    assert f"{argument}=3e-4," in rule.to_source("MyOptimizer", framework, learning_rate=3e-4)
+
+
+@each_framework
+def test_it_names_what_the_rule_was_found_with(framework):
+    def found_with(**setting):
+        text = " ".join(parse_formula("Adam").to_source("MyOptimizer", framework, **setting).split())
+        return re.findall("Found with (.*), which the defaults leave out", text)
+
+    assert found_with() == []
+    assert found_with(schedule="linear") == ['the learning-rate schedule "linear"']
+    assert found_with(weight_decay=0.02) == ["the decoupled weight decay 0.02"]
+    both = 'the learning-rate schedule "cosine, warm-up 0.1" and the decoupled weight decay 1e-3'
+    assert found_with(schedule="cosine, warm-up 0.1", weight_decay=1e-3) == [both]
+
+
 # -- Errors ----------------------------------------------------------------------------------------
 
 
@@ -164,3 +186,10 @@ def test_the_framework_must_be_one_of_four():
     said = r"^Argument `framework` must be one of keras, tensorflow, optax, torch\. Received: 'jax'\."
     with pytest.raises(ValueError, match=said):
         parse_formula("g").to_source("MyOptimizer", "jax")
+
+
+@pytest.mark.parametrize("argument", ["learning_rate", "weight_decay"])
+@pytest.mark.parametrize("number", [-0.1, float("nan"), float("inf"), "0.1", None])
+def test_the_rate_and_the_weight_decay_must_be_numbers(argument, number):
+    with pytest.raises(ValueError, match=rf"^Argument `{argument}` must be a finite .* Received: {number!r}\.$"):
+        parse_formula("g").to_source("MyOptimizer", **{argument: number})

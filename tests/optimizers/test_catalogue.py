@@ -205,6 +205,11 @@ def test_a_name_begins_with_the_usual_learning_rate():
     assert float(optimizers.get("lion", learning_rate=0.5).learning_rate) == 0.5
 
 
+@ROWS
+def test_the_rate_of_a_row_is_that_with_which_its_optimizer_begins(row):
+    assert float(row.make(**arguments_of(row)).learning_rate) == pytest.approx(row.default_rate)
+
+
 @pytest.mark.parametrize("name", [name for name, *_ in FOUND])
 def test_what_a_search_found_is_used_as_it_was_found(name):
     row, steps = CATALOGUE[name], 100

@@ -85,6 +85,16 @@ def test_only_names_with_a_text_in_them(capsys, text):
         (["--text"], "argument --text: there is no such flag. To see all arguments: nos-optimizers --help"),
         (["--late"], "argument --late: there is no such flag. To see all arguments: nos-optimizers --help"),
         (["adam", "sgd"], "argument sgd: it is one argument too many. To see all arguments: nos-optimizers --help"),
+        (["adam", "--name", "Mine"], "argument --name: needs --source"),
+        (["adam", "--source", "torch", "--json"], "argument --json: not allowed with --source, which prints a file"),
+        (
+            ["adam", "--source", "torch", "--latex"],
+            "argument --latex: not allowed with --source, which prints a file",
+        ),
+        (
+            ["adam", "--json", "--latex"],
+            "argument --latex: not allowed with --json, whose rows have the formulas in LaTeX too",
+        ),
         (["adamx"], "argument NAME: no optimizer has 'adamx' in its name. To see all names: nos-optimizers"),
         (["Shampoo"], "argument NAME: the language has no formula for it: shampoo keeps matrices of its own"),
     ],
@@ -95,6 +105,22 @@ def test_a_wrong_argument_gives_one_line_and_code_2(capsys, arguments, said):
     output = capsys.readouterr()
     assert exit_info.value.code == 2
     assert (output.out, output.err) == ("", f"nos-optimizers: {said}\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "rate"), [("lion", "1e-4"), ("adam", "0.01"), ("addsign-ld", "0.1"), ("muon-drop0.1", "0.172")]
+)
+def test_a_file_has_the_learning_rate_of_its_name_and_says_what_that_was_found_with(capsys, name, rate):
+    assert main([name, "--source", "torch"]) == 0
+    text = capsys.readouterr().out
+    assert f"lr={rate}," in text
+    found_with = 'Found with the learning-rate schedule "linear" and the decoupled weight decay 0.0227'
+    assert (found_with in text) == (name == "muon-drop0.1") == ("Found with" in text)
+
+
+def test_a_file_of_a_formula_has_the_learning_rate_of_rule_optimizer(capsys):
+    assert main(["g + m", "--source", "torch"]) == 0
+    assert "lr=0.01," in capsys.readouterr().out
 
 
 @pytest.mark.once

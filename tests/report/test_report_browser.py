@@ -180,14 +180,15 @@ def test_odd_runs_fit_a_phone(visit_by_phone, recorded, write, name):
 
 
 def test_the_buttons_copy(browser, report):
-    rule = ledgers.found()[1].rule
+    found = ledgers.found()[1]
+    rule = found.rule
     texts = {
         "rule 2 as formula": rule.formula(),
         "rule 2 as tokens": str(list(rule.to_tokens())),
-        "rule 2 as source for Keras": rule.to_source("FoundOptimizer2", "keras"),
-        "rule 2 as source for TensorFlow": rule.to_source("FoundOptimizer2", "tensorflow"),
-        "rule 2 as source for optax": rule.to_source("FoundOptimizer2", "optax"),
-        "rule 2 as source for PyTorch": rule.to_source("FoundOptimizer2", "torch"),
+        "rule 2 as source for Keras": rule.to_source("FoundOptimizer2", "keras", found.learning_rate),
+        "rule 2 as source for TensorFlow": rule.to_source("FoundOptimizer2", "tensorflow", found.learning_rate),
+        "rule 2 as source for optax": rule.to_source("FoundOptimizer2", "optax", found.learning_rate),
+        "rule 2 as source for PyTorch": rule.to_source("FoundOptimizer2", "torch", found.learning_rate),
         "command": reproduction(ledgers.CONFIG),
     }
     with open_page(browser, report) as page:

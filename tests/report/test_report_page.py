@@ -181,6 +181,18 @@ def test_constants_alone_are_no_second_formula(recorded):
     assert "found with beta_1=0.896, beta_2=0.99632, epsilon=1.15e-8" in said and "found as" not in said
 
 
+def test_files_have_the_rate_that_was_found_and_name_what_else_was(tmp_path):
+    first, second, *_ = ledgers.found()
+    trained = dataclasses.replace(first, learning_rate=0.03, schedule="linear", weight_decay=0.02)
+    failed = dataclasses.replace(second, learning_rate=None, status="diverged")
+    run = read(ledgers.write(tmp_path / "run", [trained, failed]))
+    files = {node.get("id"): node.text for node in cards(run).iter("pre")}
+    found_with = 'Found with the learning-rate schedule "linear" and the decoupled weight decay 0.02'
+    for framework, argument in (("keras", "learning_rate"), ("optax", "learning_rate"), ("torch", "lr")):
+        assert f"{argument}=0.03" in files[f"{framework}-1"] and found_with in files[f"{framework}-1"]
+        assert f"{argument}=0.01" in files[f"{framework}-2"] and "Found with" not in files[f"{framework}-2"]
+
+
 # -- Several runs ----------------------------------------------------------------------------------
 
 

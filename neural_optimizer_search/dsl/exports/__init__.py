@@ -4,14 +4,16 @@ The words' own functions (`dsl/vocabulary.py`) write the equation: they compute 
 """
 
 import importlib
+import numbers
 from typing import Protocol, cast
 
 from neural_optimizer_search.dsl import expression as ex
-from neural_optimizer_search.dsl.constants import PAPER, Constants
+from neural_optimizer_search.dsl.constants import Constants
 from neural_optimizer_search.dsl.exports.equation import write_equation
 from neural_optimizer_search.dsl.exports.functions import Functions
 from neural_optimizer_search.dsl.exports.names import check_name
 from neural_optimizer_search.dsl.exports.text import Export
+from neural_optimizer_search.dsl.families import ANY_NUMBER
 
 FRAMEWORKS = ("keras", "tensorflow", "optax", "torch")
 
@@ -36,7 +38,10 @@ def write_source(
     formula: str,
     latex: str,
     framework: str,
-    constants: Constants = PAPER,
+    constants: Constants,
+    learning_rate: float,
+    schedule: str,
+    weight_decay: float,
 ) -> str:
     """Writes the text of a Python file with an optimizer.
 
@@ -46,12 +51,20 @@ def write_source(
       formula, latex: The same for human readers.
       framework: One of `FRAMEWORKS`.
       constants: Default values of the file's constants.
+      learning_rate: Default value of the file's learning rate.
+      schedule, weight_decay: What else the rule was found with, which the docstring names; "" and 0 for none.
 
     Raises:
-      ValueError: If the framework is unknown, or an optimizer cannot have this name.
+      ValueError: If the framework is unknown, an optimizer cannot have this name, or a number is out of range.
     """
     if framework not in FRAMEWORKS:
         raise ValueError(f"Argument `framework` must be one of {', '.join(FRAMEWORKS)}. Received: {framework!r}.")
     check_name(name)
+    for argument, value in (("learning_rate", learning_rate), ("weight_decay", weight_decay)):
+        if not (isinstance(value, numbers.Real) and ANY_NUMBER.has(float(value))):
+            raise ValueError(f"Argument `{argument}` must be {ANY_NUMBER.text}. Received: {value!r}.")
     file = cast(Framework, importlib.import_module(f"{__name__}.{framework}_file"))
-    return file.write(Export(name, write_equation(expression, file.FUNCTIONS), formula, latex, constants))
+    equation = write_equation(expression, file.FUNCTIONS)
+    return file.write(
+        Export(name, equation, formula, latex, constants, float(learning_rate), schedule, float(weight_decay))
+    )

@@ -44,7 +44,7 @@ def write(export: Export) -> str:
 def _init(export):
     own = "".join(f"{name}={default}, " for name, default in export.arguments.items())
     return [
-        f"def __init__(self, learning_rate=0.01, {own}**kwargs):",
+        f"def __init__(self, learning_rate={export.rate}, {own}**kwargs):",
         *indent(text.check_arguments(export)),
         "    if not callable(learning_rate):",
         "        learning_rate = float(learning_rate)  # Keras refuses ints and numbers of NumPy.",

@@ -67,7 +67,7 @@ def _optimizer(export):
     own = "".join(f", {name}={default}" for name, default in export.arguments.items())
     arguments = ", ".join(f"{name}={name}" for name in export.arguments)
     return [
-        f"def {export.name}(learning_rate=0.01{own}):",
+        f"def {export.name}(learning_rate={export.rate}{own}):",
         '    """The optimizer, an `optax.GradientTransformation`.',
         "",
         "    Args:",

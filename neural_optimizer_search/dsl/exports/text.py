@@ -8,6 +8,7 @@ from neural_optimizer_search.dsl.constants import Constants
 from neural_optimizer_search.dsl.exports.code import spell_number
 from neural_optimizer_search.dsl.exports.equation import Equation
 from neural_optimizer_search.dsl.exports.layout import INDENT, WIDTH, wrap
+from neural_optimizer_search.dsl.numbers import write_number
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class Export:
       equation: The update direction, in the words of the framework.
       formula, latex: The same for human readers.
       constants: The rule's constants.
+      learning_rate: The default of the argument.
+      schedule, weight_decay: What the rule was found with, which the docstring names; "" and 0 for none.
     """
 
     name: str
@@ -26,6 +29,14 @@ class Export:
     formula: str
     latex: str
     constants: Constants
+    learning_rate: float
+    schedule: str
+    weight_decay: float
+
+    @property
+    def rate(self) -> str:
+        """The default learning rate as code."""
+        return spell_number(self.learning_rate)
 
     @property
     def arguments(self) -> dict[str, str]:
@@ -61,15 +72,26 @@ def describe(export: Export, rate: str = "learning_rate") -> list[str]:
         "In LaTeX:",
         "",
         *_paragraph(export.latex),
+        *_describe_setting(export),
     ]
 
 
-def _paragraph(text):
+def _describe_setting(export):
+    found_with = [
+        *only(export.schedule, f'the learning-rate schedule "{export.schedule}"'),
+        *only(export.weight_decay, f"the decoupled weight decay {write_number(export.weight_decay)}"),
+    ]
+    if not found_with:
+        return []
+    return ["", *_paragraph(f"Found with {' and '.join(found_with)}, which the defaults leave out.", indent="")]
+
+
+def _paragraph(text, indent=INDENT):
     return textwrap.wrap(
         text,
         WIDTH - len(INDENT),  # room for the indent of the class that it may be in
-        initial_indent=INDENT,
-        subsequent_indent=INDENT,
+        initial_indent=indent,
+        subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
     )

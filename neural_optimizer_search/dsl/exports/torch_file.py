@@ -61,7 +61,7 @@ def _init(export):
     own = "".join(f", {name}={default}" for name, default in export.arguments.items())
     kept = "".join(f", {name}={number}" for name, number in text.convert_arguments(export).items())
     return [
-        f"def __init__(self, params, lr=0.01, *, weight_decay=0.0{own}):",
+        f"def __init__(self, params, lr={export.rate}, *, weight_decay=0.0{own}):",
         "    if not lr >= 0.0:",
         '        raise ValueError(f"Invalid learning rate: {lr}")',
         "    if not weight_decay >= 0.0:",
