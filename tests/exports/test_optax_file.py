@@ -72,6 +72,15 @@ def test_decay_steps_are_required_where_t_over_T_is_read(formula, decay_steps):
     paths.make(parse_formula(formula), "optax", decay_steps=np.int64(3))
 
 
+@pytest.mark.parametrize("formula", ["drop(ld * g, 0.5)", "rd_10 * Adam + cd_1"])
+def test_decay_steps_are_a_hyperparameter_too(formula):
+    make, gradients = paths.load(parse_formula(formula), "optax")["MyOptimizer"], [jnp.ones(9)] * 4
+    expected, _ = run(make(decay_steps=3), gradients, jnp.ones(9))
+    for steps in (3, lambda count: 3):
+        got, _ = run(optax.inject_hyperparams(make)(decay_steps=steps), gradients, jnp.ones(9))
+        np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
 def test_the_parameters_are_needed_only_where_the_rule_reads_them():
     optimizer = paths.make(parse_formula("1e-2*w"), "optax")
     with pytest.raises(ValueError, match="parameters"):

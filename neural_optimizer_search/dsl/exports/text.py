@@ -134,21 +134,23 @@ def check_arguments(export: Export, allow: str = "") -> list[str]:
 
     Args:
       export: The input from which the file is written.
-      allow: A condition on `$x` under which a constant may be anything.
+      allow: A condition on `$x` under which an argument may be anything.
     """
     return [line for name in export.arguments if name != "seed" for line in _check(name, allow)]
 
 
 def _check(name, allow):
     condition, allowed = {
-        "decay_steps": ("isinstance(decay_steps, numbers.Integral) and decay_steps > 0", "an int > 0"),
+        "decay_steps": ("(isinstance(decay_steps, numbers.Integral) and decay_steps > 0)", "an int > 0"),
         "epsilon": ("epsilon > 0.0", "a number above 0"),
     }.get(name, (f"0.0 <= {name} < 1.0", "a number from 0 to below 1"))
-    if name != "decay_steps" and allow:
-        condition = f"{allow.replace('$x', name)} or {condition}"
-    condition = f"({condition})" if " or " in condition or " and " in condition else condition
+    if allow:
+        condition = f"({allow.replace('$x', name)} or {condition})"
+    test = [f"if not {condition}:"]
+    if len(INDENT + test[0]) > WIDTH:
+        test = ["if not (", INDENT + condition[1:-1], "):"]
     return [
-        f"if not {condition}:",
+        *test,
         f'    raise ValueError(f"Argument `{name}` must be {allowed}. Received: {{{name}!r}}.")',
     ]
 
