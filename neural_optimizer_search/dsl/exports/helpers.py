@@ -31,7 +31,7 @@ def orthogonalize(export: Export, functions: Functions) -> Sequence[str]:
     return only(
         "_orthogonalize" in export.equation.needs,
         "def _orthogonalize(x):",
-        '    """The nearest matrix with orthogonal rows or columns, by Newton-Schulz steps as in Muon."""',
+        '    """Brings a matrix near one with orthogonal rows or columns, by Newton-Schulz steps as in Muon."""',
         "    shape = tuple(x.shape)",
         "    if len(shape) < 2 or 0 in shape:",
         "        return x",
