@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from backends import ONLY_KERAS_3, variable
+from backends import ONLY_KERAS_3, compiled, variable
 from contracts import mirrored
 from contracts.rows import GRADIENTS, RATE, SOME_ROWS, TABLE, path, start
 from contracts.test_keras_features import assert_same_path, fitted_by_hand
@@ -64,10 +64,9 @@ def test_a_checkpoint_continues_bit_for_bit(row, built, tmp_path):
 @SOME_ROWS
 def test_bfloat16_needs_no_kernel_that_a_gpu_lacks(row):
     for dtype in ("float32", "bfloat16"):
-        w, optimizer = variable(start(), dtype), row.make()
-        optimizer.build([w])
-        graph = tf.function(lambda g, w=w, optimizer=optimizer: optimizer.apply_gradients([(g, w)]))
-        operations = graph.get_concrete_function(tf.TensorSpec(w.shape, dtype)).graph.get_operations()
+        w = variable(start(), dtype)
+        step = compiled(row.make(), [w], xla=False)
+        operations = step.get_concrete_function([tf.TensorSpec(w.shape, dtype)]).graph.get_operations()
         # TensorFlow has these for float32 only on both a CPU and a GPU.
         assert any(one.type.startswith("ResourceApply") for one in operations) == (dtype == "float32")
 
