@@ -107,7 +107,7 @@ def test_every_optimizer_has_every_decay():
     assert {(one.optimizer, one.schedule) for one in read} == set(
         itertools.product(cifar_decays.OPTIMIZERS, cifar_decays.DECAYS)
     )
-    assert len(crossed) == 25 and len(cifar_decays.PAPER) == 5
+    assert len(crossed) == 30 and len(cifar_decays.PAPER) == 10
 
 
 def test_one_constant_of_the_sign_optimizers_at_a_time_is_another():
