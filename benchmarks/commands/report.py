@@ -130,14 +130,14 @@ def _describe_progress(experiment, source, records):
     if source.data or set(records.contenders) != own:
         return ""
     missing = count_trials(sweep, list(own), functools.partial(experiment.list_options, setting)) - len(records)
-    return f"**Not complete: {count_of(missing, 'training')} of this comparison missing.**" if missing > 0 else ""
+    return f"**Not complete: this comparison still lacks {count_of(missing, 'training')}.**" if missing > 0 else ""
 
 
 def _describe_order(experiment, figures):
     if not (found := correlate(experiment, figures)):
         return ""
     heading, correlation, rows = found
-    return f"Rank correlation with the paper's {heading}: {correlation:.2f} ({rows} rows)."
+    return f"Spearman's rank correlation with the paper's {heading}: {correlation:.2f} ({rows} rows)."
 
 
 def write_command(source: Source, records: Records) -> str:

@@ -70,7 +70,7 @@ def run_trial(
 ) -> dict[str, Any]:
     """Minimizes the function from one starting point; ignores `data_dir` and `strategy`."""
     started = time.perf_counter()
-    optimizer = contender.make(trial.learning_rate, setting.iterations, 1 + trial.seed, **dict(trial.options))
+    optimizer = contender.make(trial.learning_rate, setting.iterations, trial.noise_seed, **dict(trial.options))
     every = setting.iterations // setting.points
     path = minimize(LANDSCAPES["rosenbrock"].value, choose_start(trial.seed), optimizer, setting.points, every)
     values = LANDSCAPES["rosenbrock"].value(tf.constant(path, tf.float32)).numpy()

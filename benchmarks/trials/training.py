@@ -117,9 +117,8 @@ def _compile(work, contender, trial, strategy):
     with strategy.scope():
         model = work.model()
         clip = {} if work.clipnorm is None else {"global_clipnorm": work.clipnorm}
-        # Not the trial's own seed: with seed 0, that of tuning, the noisy schedule begins with a negative rate.
-        seed = 1 + trial.seed
-        optimizer = contender.make(trial.learning_rate, work.steps, seed, **clip, **dict(trial.options))
+        how = {**clip, **dict(trial.options)}
+        optimizer = contender.make(trial.learning_rate, work.steps, trial.noise_seed, **how)
         model.compile(optimizer=optimizer, loss=work.loss, metrics=work.metrics())
         # Otherwise Keras creates the slots within the first step and traces it twice.
         optimizer.build(model.trainable_variables)

@@ -37,6 +37,11 @@ class Trial(NamedTuple):
     seed: int
 
     @property
+    def noise_seed(self) -> int:
+        """Seed of what is random in the optimizer: with seed 0, the noisy schedule begins with a negative rate."""
+        return 1 + self.seed
+
+    @property
     def tests(self) -> bool:
         """Whether the trial is measured on the test data; tuning trials are not."""
         return self.seed != TUNING_SEED

@@ -96,6 +96,6 @@ def write_result(outcomes: Outcomes, trainings: int, arm: str = "optuna") -> str
         f"level with it on {level}, and worse on {losses}. On the models that were held out, on which no choice was "
         "based, it was better on {}, level on {} and worse on {}. ".format(better, even, worse)
         + f"Better means that a training with its winner ends better with a probability P of at least {WIN}, and "
-        f"worse that P is at most {LOSS}. Each was repeated {repeats} with other data splits and seeds; each winner "
-        f"was trained {fresh} times with fresh seeds, and measured on test data."
+        f"worse that P is at most {LOSS}. Each comparison was made {repeats} with other data splits and seeds; each "
+        f"winner was trained {fresh} times with fresh seeds, and measured on test data."
     )
