@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from benchmarks.commands.experiment import OUT
 from benchmarks.experiments import EXPERIMENTS, load_experiment
 from benchmarks.trials import pictures
-from benchmarks.trials.comparison import count_trials
+from benchmarks.trials.comparison import count_missing
 from benchmarks.trials.contenders import read_contender
 from benchmarks.trials.experiment import SCALES
 from benchmarks.trials.records import Records
@@ -94,7 +94,7 @@ def make_section(source: Source, records: Records, out: pathlib.Path) -> tuple[s
     figures = summarize(experiment, records, records.contenders)
     plot = pictures.Plot(experiment, records, figures, pictures.choose_styles(records.contenders))
     paths = pictures.draw(plot, out / stem)
-    seconds = sum(row["seconds"] for row in figures.values())
+    seconds = sum(record["seconds"] for name in records.contenders for record in records.of(name))
     parts = [
         f"### {experiment.TITLE}, scale `{source.scale}`" + (source.data and f", data `{source.data}`"),
         f"```sh\n{write_command(source, records)}\n```",
@@ -129,8 +129,9 @@ def _describe_progress(experiment, source, records):
     own = {str(read_contender(text, sweep.schedule)) for text in sweep.contenders}
     if source.data or set(records.contenders) != own:
         return ""
-    missing = count_trials(sweep, list(own), functools.partial(experiment.list_options, setting)) - len(records)
-    return f"**Not complete: this comparison still lacks {count_of(missing, 'training')}.**" if missing > 0 else ""
+    list_options = functools.partial(experiment.list_options, setting)
+    missing = count_missing(sweep, records, list_options, experiment.METRIC)
+    return f"**Not complete: this comparison still lacks {count_of(missing, 'training')}.**" if missing else ""
 
 
 def _describe_order(experiment, figures):

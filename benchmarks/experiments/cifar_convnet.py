@@ -17,8 +17,7 @@ METRIC = Metric("validation accuracy", larger_is_better=True, format=".1%")
 REFERENCE = "adam"
 SCALED_DOWN = (
     "Scaled down: 500 updates (1.1 epochs) instead of 100 epochs, images of 16x16 pixels, and 16 filters instead of "
-    "32. The images are CIFAR-10 re-encoded as JPEG at quality 75, so accuracies are not comparable with published "
-    "ones."
+    "32."
 )
 COLUMNS = {"test": ("best test", ".1%"), "test_final": ("final test", ".1%")}
 # The figure has no numbers; the found optimizers are slightly above Momentum and SGD, far above RMSProp and Adam.

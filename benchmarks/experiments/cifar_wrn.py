@@ -14,8 +14,7 @@ METRIC = Metric("validation accuracy", larger_is_better=True, format=".1%")
 REFERENCE = "adam"
 SCALED_DOWN = (
     "Scaled down: WRN-10-1 (78,000 parameters) on images of 16x16 pixels for 250 updates, instead of WRN-40-4 "
-    "(9 million) for 300 epochs; 12 of the 30 rows; the weight decay of the common optimizers is 0, not tuned. The "
-    "images are CIFAR-10 re-encoded as JPEG at quality 75, so accuracies are not comparable with published ones."
+    "(9 million) for 300 epochs; 12 of the 30 rows; the weight decay of the common optimizers is 0, not tuned."
 )
 COLUMNS = {"test": ("best test", ".1%"), "test_final": ("final test", ".1%")}
 PICTURES = TEST_CURVES

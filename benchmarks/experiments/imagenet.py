@@ -23,9 +23,8 @@ TITLE = "NASNet-A mobile on ImageNet (v2 Table 3)"
 METRIC = Metric("validation accuracy", larger_is_better=True, format=".1%")
 REFERENCE = "adam"
 SCALED_DOWN = (
-    "Scaled down: Imagenette, ten of the 1,000 classes, with 1,700 training, 300 validation and 500 test images of "
-    "48x48 pixels instead of 224x224; a network with 76,628 parameters instead of 5.3 million; 200 updates with 32 "
-    "images each (3.8 epochs) instead of 250,000 with 1,600."
+    "Scaled down: Imagenette, ten of the 1,000 classes, with images of 48x48 pixels instead of 224x224; a network "
+    "with 76,628 parameters instead of 5.3 million; 200 updates with 32 images each instead of 250,000 with 1,600."
 )
 COLUMNS = {"test": ("top-1", ".1%"), "test_top5": ("top-5", ".1%"), "test_final": ("final top-1", ".1%")}
 PAPER = {

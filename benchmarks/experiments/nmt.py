@@ -101,6 +101,7 @@ _SMALL = Setting(
     steps=700,
     evaluations=5,
 )
+SMOKE_VOCABULARY = 300  # for a user's own sentences at scale smoke
 SETTINGS = {
     "smoke": Setting(
         Sweep(("adam", "powersign"), (1e-2,), seeds=1),
@@ -128,11 +129,15 @@ def choose_data(
 ) -> tuple[Setting, str]:
     """The setting for the sentences in a directory, and their name; "" for the scale's own sentences."""
     languages = languages or setting.languages
-    corpus = setting.corpus if setting.corpus == MADE_UP else find_corpus(setting.corpus, data_dir)
+    corpus = find_corpus(setting.corpus, data_dir)
     if (corpus, languages) == (setting.corpus, setting.languages):
         return setting, ""
     digest = hash_own(data_dir, languages) if corpus == OWN else ""
-    return replace(setting, corpus=corpus, languages=languages, digest=digest), "-".join((corpus, *languages))
+    network = setting.network
+    if setting.corpus == MADE_UP != corpus:  # real sentences have more characters
+        network = replace(network, vocabulary=SMOKE_VOCABULARY)
+    setting = replace(setting, corpus=corpus, languages=languages, digest=digest, network=network)
+    return setting, "-".join((corpus, *languages))
 
 
 def run_trial(

@@ -15,8 +15,7 @@ __all__ = ["METRIC", "REFERENCE", "list_options", "run_trial"]
 TITLE = "The rules of Table 6 on the Wide ResNet (v2 section 8.2)"
 SCALED_DOWN = (
     "Scaled down: WRN-10-1 (78,000 parameters) on 2,000 images of 8x8 pixels for 6 epochs, instead of WRN-40-4 "
-    "(9 million) on 45,000 for 300 epochs. The images are CIFAR-10 re-encoded as JPEG at quality 75, so accuracies "
-    "are not comparable with published ones."
+    "(9 million) on 45,000 for 300 epochs."
 )
 COLUMNS = {
     "final": ("final validation", ".1%"),

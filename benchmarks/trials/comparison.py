@@ -62,12 +62,28 @@ def count_trials(sweep: Sweep, contenders: Sequence[str], list_options: ListOpti
     return tuned + len(contenders) * (2 * len(sweep.refine) + sweep.seeds)
 
 
+def count_missing(sweep: Sweep, records: Records, list_options: ListOptions, metric: Metric) -> int:
+    """The number of trials of the records' contenders that `compare` would still run.
+
+    They are counted for each contender, because trials of an earlier sweep may remain in the records.
+    """
+    missing = 0
+    for name in records.contenders:
+        choice = find_choice(records, name, metric)
+        wanted = len(list_options(name)) * len(sweep.learning_rates) + 2 * len(sweep.refine)
+        missing += max(wanted - len(choice.tuned), 0) + max(sweep.seeds - len(choice.final), 0)
+    return missing
+
+
 def choose(records: Records, contender: str, metric: Metric, rates: Optional[Sequence[float]] = None) -> Trial:
-    """A contender's tuning trial with the best validation among these rates; a diverged one if all diverged."""
+    """A contender's tuning trial with the best validation among these rates; a diverged one if all diverged.
+
+    Of several that are equally good, it is the one with the smallest rate, whichever was finished first.
+    """
     tuned = [r for r in records.of(contender) if r["seed"] == TUNING_SEED]
     if rates:
         tuned = [r for r in tuned if r["learning_rate"] in rates]
-    return trial_of(sorted(tuned, key=lambda r: merit(r, metric))[-1])
+    return trial_of(max(tuned, key=lambda r: (merit(r, metric), -r["learning_rate"], r["options"])))
 
 
 class Choice(NamedTuple):

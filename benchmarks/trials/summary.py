@@ -79,11 +79,12 @@ def compare_steps(metric: Metric, final: list[Record], reference: list[Record]) 
 
 
 def find_first_steps(metric: Metric, target: float, records: list[Record]) -> list[Optional[int]]:
-    """The first step of each training whose validation is at least as good as the target; None if there is none."""
-    return [
-        next((step for step, value in record["curve"] if metric.is_reached(value, target)), None)
-        for record in records
-    ]
+    """The first step of each training whose validation is at least as good as the target; None if there is none.
+
+    There is none in a training that diverged, even if it was as good before.
+    """
+    curves = [[] if record["diverged"] else record["curve"] for record in records]
+    return [next((step for step, value in curve if metric.is_reached(value, target)), None) for curve in curves]
 
 
 def make_table(experiment: Experiment, figures: Figures) -> str:

@@ -4,6 +4,7 @@ import json
 import math
 
 import pytest
+import tensorflow_datasets as tfds
 
 from benchmarks.run import main
 from benchmarks.studies import transfer
@@ -21,6 +22,7 @@ def test_the_rule_is_trained_with_its_setting_and_the_others_are_tuned(tmp_path,
     found = transfer.Found("sign(m)", 3e-3, "linear, warm-up 0.1", 0.02, 1.3, {"Adam": 1.0})
     searched = []
     monkeypatch.setattr(transfer, "search", lambda config: searched.append(config) or found)
+    monkeypatch.setattr(transfer, "load_tasks", lambda: None)
     words = ["transfer", "--scale", "smoke", "--experiments", "rosenbrock", "--seeds", "3", "--runs", str(tmp_path)]
     assert main(words) == 0
     records = [json.loads(line) for line in (tmp_path / "rosenbrock-smoke.jsonl").read_text().splitlines()]
@@ -51,10 +53,29 @@ def test_the_rule_is_trained_with_its_setting_and_the_others_are_tuned(tmp_path,
 
 def test_the_search_waits_for_the_data_of_all_experiments(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(transfer, "search", lambda config: pytest.fail("searched without the data"))
+    monkeypatch.setattr(transfer, "load_tasks", lambda: None)
     words = ["transfer", "--scale", "small", "--experiments", "nmt", "--seeds", "2", "--runs", str(tmp_path)]
     with pytest.raises(SystemExit):
         main([*words, "--data_dir", str(tmp_path)])
     assert "Multi30k" in capfd.readouterr().err
+
+
+def test_the_tuning_waits_for_the_data_of_the_search(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(transfer, "_tune", lambda *_: pytest.fail("tuned without the data"))
+    words = ["transfer", "--scale", "smoke", "--experiments", "rosenbrock", "--runs", str(tmp_path / "runs")]
+    with pytest.raises(SystemExit):
+        main([*words, "--data_dir", str(tmp_path)])
+    assert "imagenette" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("count", [2000, 9469])
+def test_all_photographs_are_for_training_or_for_validation(count):
+    """Those of a sample, and all of them."""
+    sizes, whole = [], tfds.core.SplitInfo(name="train", shard_lengths=[count], num_bytes=0)
+    for which in (tasks.TRAIN_PHOTOS, tasks.VALIDATION_PHOTOS):
+        (part,) = tfds.core.ReadInstruction.from_spec(which).to_absolute({"train": whole})
+        sizes.append((part.to or count) - (part.from_ or 0))
+    assert sum(sizes) == count and min(sizes) >= 400
 
 
 def make_choice(values, **also):

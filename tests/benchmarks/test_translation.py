@@ -204,6 +204,14 @@ def test_other_languages_are_read_and_sentences_of_ones_own(tmp_path):
     assert nmt.choose_data(setting, tmp_path, None) == (setting, "")
 
 
+def test_sentences_of_ones_own_are_read_at_every_scale(tmp_path):
+    write_own(tmp_path, ["en", "de"])
+    for name, setting in nmt.SETTINGS.items():
+        chosen, corpus = nmt.choose_data(setting, tmp_path, None)
+        assert corpus == "own-en-de" and chosen.network.vocabulary >= 300, name
+        assert nmt.choose_data(setting, None, None) == (setting, ""), name
+
+
 def test_languages_that_are_not_there_are_named_with_those_that_are(tmp_path):
     write_own(tmp_path, ["en", "fr"])
     with pytest.raises(

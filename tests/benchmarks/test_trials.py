@@ -1,6 +1,7 @@
 """The comparisons, on made-up trainings."""
 
 import dataclasses
+import itertools
 import json
 import math
 
@@ -10,7 +11,7 @@ from benchmarks.commands import report
 from benchmarks.experiments import EXPERIMENTS
 from benchmarks.trials import pictures
 from benchmarks.trials.arguments import plain_name
-from benchmarks.trials.comparison import choose, compare, count_trials, find_choice
+from benchmarks.trials.comparison import choose, compare, count_missing, count_trials, find_choice
 from benchmarks.trials.contenders import SCHEDULES, Contender, read_contender
 from benchmarks.trials.records import OtherSetting, Records
 from benchmarks.trials.summary import (
@@ -186,6 +187,26 @@ def test_what_diverged_is_never_chosen(tmp_path):
     assert choose(records, "g@constant", LOSS).learning_rate == 0.2
 
 
+def test_equally_good_trials_do_not_depend_on_which_was_finished_first(tmp_path):
+    rates = (0.1, 0.01, 0.3)
+    for order in itertools.permutations(rates):
+        records = Records(tmp_path / f"{order}.jsonl", Setting())
+        for rate in order:
+            records.add(Trial("g@constant", rate, (), 0), dict(RESULT, best=0.5))
+        assert choose(records, "g@constant", ACCURACY).learning_rate == 0.01
+
+
+def test_trials_at_an_earlier_choice_do_not_stand_for_missing_ones(tmp_path):
+    records, _ = compared(tmp_path / "records.jsonl")
+    assert count_missing(SWEEP, records, list_no_options, ACCURACY) == 0
+    best = find_choice(records, "g@constant", ACCURACY).best
+    records.add(best._replace(learning_rate=0.2), dict(RESULT, best=2.0))
+    assert count_missing(SWEEP, records, list_no_options, ACCURACY) == SWEEP.seeds
+    fewer = Records(tmp_path / "fewer.jsonl", Setting())
+    fewer.add(best, made_up(best))
+    assert count_missing(SWEEP, fewer, list_no_options, ACCURACY) == (3 + 2 - 1) + 2
+
+
 class Experiment:
     TITLE, PICTURES, REFERENCE = "Made up", pictures.TEST_CURVES, "adam"
     METRIC, COLUMNS, PAPER = ACCURACY, {"test": ("test", ".2f")}, {"g@constant": {"test": 0.5}}
@@ -267,6 +288,8 @@ def test_steps_count_to_where_every_adam_came():
     assert compare_steps(ACCURACY, [record(0.4, 0.4, 0.4)], adam) == dict(reached=1, steps=1.0, speed_up=3.0)
     assert compare_steps(ACCURACY, [record(0.4), record(0.3)], adam) == dict(reached=1, steps=None, speed_up=None)
     assert compare_steps(ACCURACY, [record(0.4)], []) == dict(reached=None, steps=None, speed_up=None)
+    diverged = dict(record(0.4), diverged=True)
+    assert compare_steps(ACCURACY, [diverged], adam) == dict(reached=0, steps=None, speed_up=None)
 
 
 def test_the_report_renews_its_part_of_a_file_alone(tmp_path):

@@ -31,6 +31,7 @@ from benchmarks.studies.own_models.report import judge
 from benchmarks.studies.own_models.statistics import find_improvement
 from benchmarks.studies.own_tasks import VARIABLE, set_data_directory
 from benchmarks.studies.transfer.tasks import NAMES as TASKS
+from benchmarks.studies.transfer.tasks import load_tasks
 from benchmarks.trials.comparison import Choice, compare, count_trials, find_choice, merit
 from benchmarks.trials.contenders import Contender
 from benchmarks.trials.execution import measure_trials, trial_runner
@@ -112,10 +113,15 @@ def run(config: Config) -> dict[str, Any]:
     """Tunes, searches, trains, and returns on which experiments the found rule is better, and worse."""
     settings = {name: find_setting(name, config.scale) for name in config.experiments}
     set_data_directory(config.data_dir)
-    # Before the search, which would take its time before it became known that an experiment lacks its data.
+    kept, wanted = (
+        Kept(config.runs / "found.jsonl", read_found),
+        dict(tasks=TASKS, trials=config.trials, seed=config.seed),
+    )
+    # The tuning takes hours, and so does the search: data that are missing for either must become known before.
+    if wanted not in kept:
+        load_tasks()
     tuned = {name: _tune(name, setting, config) for name, setting in settings.items()}
-    kept = Kept(config.runs / "found.jsonl", read_found)
-    found = kept.get(dict(tasks=TASKS, trials=config.trials, seed=config.seed), lambda: search(config)._asdict())
+    found = kept.get(wanted, lambda: search(config)._asdict())
     contender = _make_contender(found)
     print(f"\nOn all experiments: {contender}, learning rate {found.learning_rate:g}\n")
     rows = {
