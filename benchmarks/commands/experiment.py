@@ -126,8 +126,8 @@ def _run_experiment(name, config):
         measure = measure_trials(contenders, records, run_trials, bar)
         compare(sweep, list(contenders), list_options, experiment.METRIC, records, measure)
     figures = summarize(experiment, records, list(contenders))
-    on = data and f", data {data}"
-    print(f"\n{experiment.TITLE}, scale {config.scale}{on}\n\n{make_table(experiment, figures)}\n", flush=True)
+    on, table = data and f", data {data}", make_table(experiment, figures, data)
+    print(f"\n{experiment.TITLE}, scale {config.scale}{on}\n\n{table}\n", flush=True)
     return figures
 
 

@@ -100,8 +100,8 @@ def make_section(source: Source, records: Records, out: pathlib.Path) -> tuple[s
         f"```sh\n{write_command(source, records)}\n```",
         _describe_scale(experiment, source),
         _describe_progress(experiment, source, records),
-        make_table(experiment, figures),
-        _describe_order(experiment, figures),
+        make_table(experiment, figures, source.data),
+        "" if source.data else _describe_order(experiment, figures),
         f"{len(records)} trainings of {seconds / len(records):.0f} s each on average, {seconds / 60:.0f} min of "
         f"training in total. Each training: [`{stem}.jsonl`]({stem}.jsonl).",
         *(f"![{title}]({path.name})" for title, path in paths.items()),

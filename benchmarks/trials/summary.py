@@ -87,14 +87,15 @@ def find_first_steps(metric: Metric, target: float, records: list[Record]) -> li
     return [next((step for step, value in curve if metric.is_reached(value, target)), None) for curve in curves]
 
 
-def make_table(experiment: Experiment, figures: Figures) -> str:
+def make_table(experiment: Experiment, figures: Figures, data: str = "") -> str:
     """A Markdown table whose source is readable too.
 
-    Means are those of the trainings that did not diverge. If a training with fresh seeds diverged, the table also has
-    the medians of the first column over all trainings.
+    The paper's numbers stand beside it unless `data` names the user's own data. Means are those of the trainings that
+    did not diverge. If a training with fresh seeds diverged, the table also has the medians of the first column over
+    all trainings.
     """
     columns = experiment.COLUMNS
-    known = {key for row in experiment.PAPER.values() for key in row}
+    known = set() if data else {key for row in experiment.PAPER.values() for key in row}
     paper = [key for key in columns if key in known]
     head = ["optimizer", "rate", *(heading for heading, _ in columns.values())]
     head += [f"paper: {columns[key][0]}" for key in paper]

@@ -221,6 +221,8 @@ def test_the_table_says_what_the_trials_gave(tmp_path):
     assert (sgd["reached"], sgd["steps"], sgd["speed_up"]) == (2, 10, 1.0)
     assert "| `g@constant`    | 0.1  " in make_table(Experiment, found)
     assert "0.98 ± 0.01 | 0.50 " in make_table(Experiment, found)
+    assert "paper: test" in make_table(Experiment, found)
+    assert "paper" not in make_table(Experiment, found, "own-en-de")  # whose numbers have nothing to do with it
     named = {"g / |v|@constant": next(iter(found.values()))}
     assert r"| `g / \|v\|@constant` |" in make_table(Experiment, named)  # a cell of Markdown ends at a plain |
 
