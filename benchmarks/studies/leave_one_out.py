@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 from scipy import stats
 
+from benchmarks.studies import StudyFailed
 from benchmarks.studies.archive import apart_flag, keep_flag, make_archive, searches_flag, top_flag
 from benchmarks.studies.archive.candidates import Searched, read_searches
 from benchmarks.studies.archive.ranks import shorten_name
@@ -35,11 +36,12 @@ from neural_optimizer_search.flags import flag
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.roles import FOUND
 from neural_optimizer_search.records.run_directory import LEDGER
-from neural_optimizer_search.search.archive import write_archive
+from neural_optimizer_search.search.archive import read_archive, write_archive
 from neural_optimizer_search.search.registry import algorithm_names, default_algorithm
 
 TITLE = "does a search that starts from rules found on other data arrive sooner?"
 COLD, STARTED = "cold", "started"
+FLAGS = "flags"  # in an archive: those of this study with which it was made
 
 
 @dataclass(frozen=True)
@@ -127,9 +129,7 @@ def _search_twice(task: str, seed: int, searches: Sequence[Searched], config) ->
     protocol = next(search.protocol for search in searches if search.task == task)
     name = shorten_name(task)
     archive = config.runs / f"without-{name}.json"
-    if not archive.exists():  # a resumed search keeps its original start
-        words = f"python -m benchmarks.run leave_one_out, without {name}"
-        write_archive(archive, make_archive(others, config, config.measurements, words))
+    _provide_archive(archive, others, f"python -m benchmarks.run leave_one_out, without {name}", config)
     found = {}
     for arm, start in ((COLD, "none"), (STARTED, archive)):
         directory = config.runs / f"{name}-{_algorithm(config)}-{seed}-{arm}"
@@ -138,6 +138,23 @@ def _search_twice(task: str, seed: int, searches: Sequence[Searched], config) ->
         run_search(directory, given, dict(budget=config.rules, fresh_seeds=0, workers=config.workers))
         found[arm] = _read(directory)
     return found
+
+
+def _provide_archive(path, others, command, config):
+    """Makes the archive of the other searches, unless it is there.
+
+    Raises:
+      StudyFailed: If it is there, but was made with other flags.
+    """
+    wanted = {name: getattr(config, name) for name in ("top", "keep", "apart")}
+    if not path.exists():
+        made = make_archive(others, config, config.measurements, command)
+        write_archive(path, made._replace(about={**made.about, FLAGS: wanted}))
+    kept = read_archive(path)
+    recorded = dict(kept.about.get(FLAGS, {}), searches=kept.searches)
+    for name, value in dict(searches={one.name: one.about for one in others}, **wanted).items():
+        if recorded.get(name) != value:
+            raise StudyFailed(f"{path} was made with other --{name}. Give another directory with --runs")
 
 
 def _read(directory) -> list[Trained]:

@@ -128,6 +128,14 @@ def test_the_data_of_a_task_are_left_out(searches, capsys):
     assert started[0].rule == without.rules[0].rule != cold[0].rule
     assert run.main(argv) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == figures
+    for changed in (["--top", "3"], ["--keep", "3"], ["--apart", "0.5"], ["--depth", "2"]):
+        with pytest.raises(SystemExit, match="2"):
+            run.main([*argv, *changed])
+        assert f"with {'' if changed[0] == '--depth' else 'other '}{changed[0]}" in capsys.readouterr().err
+    shutil.copytree(searches / "table", searches / "another")
+    with pytest.raises(SystemExit, match="2"):
+        run.main([*argv[:2], "digits", "another", *argv[5:]])
+    assert "with other --searches" in capsys.readouterr().err
 
 
 def test_searches_that_cannot_be_compared(searches, capsys):
