@@ -1,5 +1,6 @@
 """Replaying searches on a table, on one with made-up rewards."""
 
+import concurrent.futures
 import gzip
 import sys
 
@@ -7,6 +8,9 @@ import marks
 import pytest
 
 from benchmarks.studies import depth1_table, search_algorithms
+from benchmarks.studies.common import RESULTS
+from benchmarks.studies.common.kept import Kept
+from benchmarks.studies.search_algorithms.kept import FILE, Replayed
 from benchmarks.studies.search_algorithms.replay import ALGORITHMS, DEFAULT, LookUp, replay
 from neural_optimizer_search import parse_formula, search_space
 from neural_optimizer_search.measuring.evaluation import Evaluation
@@ -118,3 +122,38 @@ def test_a_file_that_is_no_table_is_not_written_over(tmp_path, data):
     with pytest.raises(ValueError, match=r"argument --table: .* is not a table of this study, so it is left"):
         depth1_table.write_table(ledger, path)
     assert path.read_bytes() == data
+
+
+# -- Finished searches -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def replayed(table, monkeypatch):
+    """What was replayed: a search takes a moment here, and stays in this process."""
+    done = []
+
+    def replay(name, seed, budget):
+        done.append(seed)
+        return Replayed(10 * seed, [0.12345, 0.5, 0.25][:budget])
+
+    monkeypatch.setattr(search_algorithms, "replay", replay)
+    monkeypatch.setattr(search_algorithms, "process_pool", concurrent.futures.ThreadPoolExecutor)
+    monkeypatch.setattr(search_algorithms, "read_table", lambda: depth1_table.read_table(table))
+    monkeypatch.setattr(search_algorithms, "plot_searches", lambda *arguments: None)
+    return done
+
+
+def test_a_search_whose_line_is_cut_off_is_made_again(replayed, tmp_path):
+    config = search_algorithms.Config(algorithms=("random",), seeds=3, budget=3, workers=1, results=tmp_path / "a/b")
+    figures = search_algorithms.run(config)
+    (path,) = config.results.iterdir()
+    whole = path.read_bytes()
+    assert replayed == [100, 101, 102]
+    path.write_bytes(whole[:-10])  # in the last reward of the last search
+    assert search_algorithms.run(config) == figures and path.read_bytes() == whole
+    assert replayed == [100, 101, 102, 102]
+
+
+def test_the_shipped_searches_are_whole():
+    kept = Kept(RESULTS / FILE, lambda stored: Replayed(**stored), reads_only=True)
+    assert {(of["budget"], len(one.curve)) for of, one in kept.items()} == {(1000, 1000), (200, 200)}

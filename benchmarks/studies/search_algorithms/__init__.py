@@ -8,12 +8,11 @@ before it learns from the previous one, so that workers need not wait.
 
     python -m benchmarks.run search_algorithms --algorithms "random, alike" "guided, alike" --seeds 100 --budget 200
 
-Finished searches are kept in RESULTS/search_algorithms.csv and not repeated.
+Finished searches are kept in RESULTS/search_algorithms.jsonl and not repeated.
 """
 
 # `flag` makes a dataclass field.
 
-import concurrent.futures
 import math
 import pathlib
 from collections.abc import Sequence
@@ -21,13 +20,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from benchmarks.studies.common.bootstrap import median_interval
 from benchmarks.studies.common.curves import plot_searches
 from benchmarks.studies.common.shared_flags import results_flag
 from benchmarks.studies.depth1_table import read_table
-from benchmarks.studies.search_algorithms.kept import FILE, Replayed, append_search, read_searches
+from benchmarks.studies.search_algorithms.kept import DIGITS, FILE, Replayed, name_search, open_searches, write_search
 from benchmarks.studies.search_algorithms.replay import ALGORITHMS, DEFAULT, replay
 from benchmarks.trials.processes import process_pool
 from neural_optimizer_search.command_line import whole_number
@@ -37,7 +35,7 @@ TITLE = "how many rules must each algorithm train to find a good one? Replayed o
 TOPS = (0.01, 0.001)
 # Seeds below this one were used to choose the algorithms' settings; the reported ones start here.
 FIRST_SEED = 100
-ROUNDING = 5e-5  # the stored rewards have four digits
+ROUNDING = 0.5 * 10**-DIGITS  # of the stored rewards
 
 
 @dataclass(frozen=True)
@@ -61,10 +59,10 @@ class Config:
 def run(config: Config) -> dict[str, Any]:
     """Replays the missing searches; returns how many rules each algorithm needs."""
     seeds = range(FIRST_SEED, FIRST_SEED + config.seeds)
-    path = config.results / FILE
-    _replay_missing([(name, seed) for name in config.algorithms for seed in seeds], path, config)
-    kept = read_searches(path, config.budget)
-    searches = {name: [kept[name, seed] for seed in seeds] for name in config.algorithms}
+    config.results.mkdir(parents=True, exist_ok=True)  # before the work, which would be lost
+    kept = open_searches(config.results / FILE)
+    _replay_missing([(name, seed, config.budget) for name in config.algorithms for seed in seeds], kept, config)
+    searches = {name: [kept[name_search(name, seed, config.budget)] for seed in seeds] for name in config.algorithms}
     rewards = np.sort([e.reward for e in read_table().values()])[::-1]
     thresholds = {top: rewards[round(top * len(rewards)) - 1] for top in TOPS}
     print(
@@ -84,13 +82,12 @@ def run(config: Config) -> dict[str, Any]:
     return dict(rules=len(rewards), seeds=config.seeds, budget=config.budget, default=DEFAULT, algorithms=figures)
 
 
-def _replay_missing(jobs, path, config):
-    done = read_searches(path, config.budget)
-    missing = [job for job in jobs if job not in done]
-    with process_pool(config.workers) as pool:
-        futures = {pool.submit(replay, *job, config.budget): job for job in missing}
-        for future in tqdm(concurrent.futures.as_completed(futures), total=len(futures), unit="search"):
-            append_search(path, *futures[future], config.budget, *future.result())
+def _replay_missing(searches, kept, config):
+    keys = [name_search(*one) for one in searches]
+    if missing := kept.find_missing(keys):
+        with process_pool(config.workers) as pool:
+            running = {pool.submit(replay, *searches[i]): keys[i] for i in missing}
+            kept.add_finished(running, "search", write_search)
 
 
 def _summarize(name: str, found: list[Replayed], thresholds: dict[float, float], rng: np.random.Generator):

@@ -1,11 +1,13 @@
-"""A CSV file of the finished searches."""
+"""The file of the finished searches."""
 
-import csv
 import pathlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-FILE = "search_algorithms.csv"
+from benchmarks.studies.common.kept import Kept
+
+FILE = "search_algorithms.jsonl"
+DIGITS = 4  # of the stored rewards
 
 
 class Replayed(NamedTuple):
@@ -13,28 +15,23 @@ class Replayed(NamedTuple):
 
     Attributes:
       sampled: Number of rules sampled.
-      curve: Rewards of the new rules, in order.
+      curve: Rewards of the new rules, in order; fewer than the budget if the algorithm proposed nothing new.
     """
 
     sampled: int
     curve: Sequence[float]
 
 
-def append_search(
-    path: pathlib.Path, name: str, seed: int, budget: int, sampled: int, curve: Sequence[float]
-) -> None:
-    """Appends a finished search."""
-    with open(path, "a", newline="") as file:
-        csv.writer(file).writerow([name, seed, budget, sampled, " ".join(f"{reward:.4f}" for reward in curve)])
+def open_searches(path: pathlib.Path) -> Kept:
+    """The file of the finished searches, each a `Replayed` under its `name_search`."""
+    return Kept(path, lambda stored: Replayed(**stored))
 
 
-def read_searches(path: pathlib.Path, budget: int) -> dict[tuple[str, int], Replayed]:
-    """(algorithm, seed) -> the result, for the finished searches with this budget."""
-    if not path.exists():
-        return {}
-    with open(path, newline="") as file:
-        return {
-            (name, int(seed)): Replayed(int(sampled), [float(reward) for reward in curve.split()])
-            for name, seed, of, sampled, curve in csv.reader(file)
-            if int(of) == budget
-        }
+def name_search(algorithm: str, seed: int, budget: int) -> dict[str, Any]:
+    """The key of a search in the file."""
+    return dict(algorithm=algorithm, seed=seed, budget=budget)
+
+
+def write_search(found: Replayed) -> dict[str, Any]:
+    """The JSON form of a `Replayed`."""
+    return dict(sampled=found.sampled, curve=[round(reward, DIGITS) for reward in found.curve])
