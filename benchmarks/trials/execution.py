@@ -32,7 +32,8 @@ def trial_runner(
       setting: One of its settings.
       data_dir: The data directory.
       strategy: A name of `STRATEGIES`.
-      workers: Number of concurrent trainings; if more than one, each is a process with one thread.
+      workers: Number of concurrent trainings; if more than one, each is a process with one thread. If one fails, its
+        error is raised when the others have finished.
     """
     run_one = functools.partial(_run_trial, module, setting, data_dir)
     if workers == 1:
@@ -44,8 +45,14 @@ def trial_runner(
 
         def run_in_processes(jobs):
             futures = {pool.submit(run_one, *job): job[0] for job in jobs}
+            failed = []
             for future in concurrent.futures.as_completed(futures):
-                yield futures[future], future.result()
+                if future.exception():
+                    failed.append(future)
+                else:
+                    yield futures[future], future.result()
+            if failed:  # not before the others have finished, or their results would be lost
+                failed[0].result()
 
         yield run_in_processes
 

@@ -1,11 +1,15 @@
 """One training of a comparison, of a model of two weights."""
 
+import concurrent.futures
 import dataclasses
+import threading
+import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks.trials import execution
 from benchmarks.trials.contenders import read_contender
 from benchmarks.trials.peak import PeakWatch
 from benchmarks.trials.training import Work, train
@@ -61,3 +65,25 @@ def test_the_peak_keeps_its_weights_and_the_mean_around_it():
     assert peak.near_peak() == (7.0 + 5.0) / 2
     peak.curve = [[step, float(step)] for step in range(0, 40, 2)]
     assert peak.near_peak() == 6.0  # of 2, 4, 6, 8 and 10
+
+
+def test_a_trial_that_fails_loses_no_other(monkeypatch):
+    has_failed = threading.Event()
+
+    def run_one(module, setting, data_dir, trial, contender):
+        if trial == "b":
+            has_failed.set()
+            raise OSError("the disk is full")
+        assert has_failed.wait(60)
+        time.sleep(0.1)
+        return {}
+
+    monkeypatch.setattr(execution, "_run_trial", run_one)
+    monkeypatch.setattr(execution, "process_pool", concurrent.futures.ThreadPoolExecutor)
+    monkeypatch.setattr(execution, "set_environment", lambda: None)
+    found = []
+    runner = execution.trial_runner("a.module", None, None, "default", 2)
+    with pytest.raises(OSError, match="the disk is full"), runner as run:
+        for trial, _ in run([(name, None) for name in "abcd"]):
+            found.append(trial)
+    assert sorted(found) == ["a", "c", "d"]

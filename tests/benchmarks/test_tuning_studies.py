@@ -12,7 +12,7 @@ import reference
 import tensorflow as tf
 
 from benchmarks import run
-from benchmarks.studies import schedules_and_constants, stock_optimizers, tuning
+from benchmarks.studies import StudyFailed, schedules_and_constants, stock_optimizers, tuning
 from benchmarks.studies.common.fitting import Fitted
 from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.common.trainings import FRESH_SEED, Trained
@@ -84,6 +84,19 @@ def test_what_finished_before_an_error_is_kept(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         kept.add_finished({failing: keys[3], finished: keys[1]}, "rule", write)
     assert Kept(path).find_missing(keys) == [0, 3] and Kept(path)[dict(seed=1)] == 6
+
+
+def test_a_failure_ends_no_other_measurement(tmp_path):
+    path, keys = tmp_path / "kept.jsonl", [dict(seed=seed) for seed in range(4)]
+
+    def measure(seed):
+        if seed % 2:
+            raise StudyFailed(f"seed {seed}")
+        return seed
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool, pytest.raises(StudyFailed, match="seed 1"):
+        Kept(path).add_finished({pool.submit(measure, of["seed"]): of for of in keys}, "rule")
+    assert Kept(path).find_missing(keys) == [1, 3]
 
 
 # -- Stock optimizers ------------------------------------------------------------------------------

@@ -82,11 +82,20 @@ class Kept:
           write: Converts a result to the one to store.
 
         Raises:
-          Exception: If a future or `write` does; results that arrived earlier are stored.
+          Exception: The first that a future or `write` raises, when all others have finished and their results are
+            stored.
         """
         finished, disable = concurrent.futures.as_completed(running), None if running else True
+        errors = []
         for future in tqdm(finished, total=len(running), unit=unit, disable=disable, leave=False):
-            self.add(running[future], write(future.result()))
+            try:
+                result = write(future.result())
+            except Exception as error:
+                errors.append(error)
+            else:
+                self.add(running[future], result)
+        if errors:
+            raise errors[0]
 
     def get(self, of: Any, measure: Callable[[], Any]) -> Any:
         """The result, which is measured and stored if there is none yet."""

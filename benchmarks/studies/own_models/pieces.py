@@ -20,6 +20,10 @@ class Piece(NamedTuple):
     trainings: int
     seed: int
 
+    def describe(self) -> str:
+        """The piece in words, for an error message."""
+        return f"{self.arm} on {self.task} with {self.trainings} trainings and seed {self.seed}"
+
 
 class Winner(NamedTuple):
     """The setting that an arm recommends.

@@ -2,8 +2,9 @@
 
 import contextlib
 import pathlib
-from typing import Any
+from typing import Any, Optional
 
+from benchmarks.studies import StudyFailed
 from benchmarks.studies.common.searches import run_search
 from benchmarks.studies.own_models.pieces import Piece, Winner
 from benchmarks.studies.own_models.trials import make_winner
@@ -28,7 +29,11 @@ LAST_TRIALS = 12
 
 
 def search(piece: Piece, directory: pathlib.Path, **flags: Any) -> Winner:
-    """Runs `nos-search` within the budget, fresh seeds included; its best rule is the winner."""
+    """Runs `nos-search` within the budget, fresh seeds included; its best rule is the winner.
+
+    Raises:
+      StudyFailed: If the search fails, or no rule was trained to its end.
+    """
     task, run = name_split(piece.task, piece.seed), directory / "run"
     fresh = max(1, piece.trainings // TRAININGS_PER_FRESH_SEED)
     steps = (piece.trainings - CONTENDERS * fresh - LAST_TRIALS) * find_task(task).protocols["default"].final_steps
@@ -41,7 +46,10 @@ def search(piece: Piece, directory: pathlib.Path, **flags: Any) -> Winner:
     )
     run_search(run, given, dict(steps=steps, fresh_seeds=fresh, workers=1))
     with contextlib.closing(Ledger(run / LEDGER, read_only=True)) as ledger:
-        return _choose_winner(read_ranking(ledger), sum(ledger.count_steps().values()), ledger.counts()["trained"])
+        ranking, spent, tried = read_ranking(ledger), sum(ledger.count_steps().values()), ledger.counts()["trained"]
+    if (winner := _choose_winner(ranking, spent, tried)) is None:
+        raise StudyFailed(f"{piece.describe()} trained no rule to its end; more --trainings may help")
+    return winner
 
 
 def _choose_start(task, directory):
@@ -53,11 +61,11 @@ def _choose_start(task, directory):
     return (str(path), *BESIDE_ARCHIVE)
 
 
-def _choose_winner(ranking: Ranking, steps: int, tried: int) -> Winner:
-    """The best rule by the seeds of the search and the fresh ones together, known optimizers included."""
+def _choose_winner(ranking: Ranking, steps: int, tried: int) -> Optional[Winner]:
+    """The best rule by the seeds of the search and the fresh ones together, known optimizers included, if any."""
     compared = [one for one in (*ranking.known, *ranking.found) if one.fresh is not None]
     if not compared:
-        raise ValueError("The search trained no rule to its end; a larger budget may help.")
+        return None
     score, best = max(((_mean(one), one) for one in compared), key=lambda pair: pair[0])
     e = best.evaluation
     assert e.learning_rate is not None

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from benchmarks.studies import StudyFailed
 from benchmarks.studies.own_models.pieces import Piece, Winner
 from benchmarks.studies.own_tasks.splits import name_split
 from neural_optimizer_search.measuring.evaluator import Evaluator
@@ -29,6 +30,7 @@ class Trials:
     """
 
     def __init__(self, piece: Piece):
+        self._piece = piece
         task = find_task(name_split(piece.task, piece.seed))
         protocol = task.protocols["default"]
         self.evaluator = Evaluator(task, protocol)
@@ -59,9 +61,13 @@ class Trials:
             yield progress
 
     def choose_winner(self, tried: int) -> Winner:
-        """The best setting, by more seeds, of those that are best with one seed; `tried` is for the `Winner`."""
+        """The best setting, by more seeds, of those that are best with one seed; `tried` is for the `Winner`.
+
+        Raises:
+          StudyFailed: If no setting was trained to its end.
+        """
         if not self._tried:
-            raise ValueError("No setting was trained to its end; a larger budget may help.")
+            raise StudyFailed(f"{self._piece.describe()} trained no setting to its end; more --trainings may help")
         best = sorted(self._tried, key=lambda pair: -pair[0])[:FINALISTS]
         seeds = [FIRST_SEED + self._seed + number for number in range(self._per_finalist)]
         self.objective.prepare(seeds)
