@@ -109,15 +109,19 @@ def _add_number(space, name, low, high):
 
 
 def tune_catalogue(piece: Piece, directory: pathlib.Path) -> Winner:
-    """Trains all rules of the catalogue with their recommended rates, then tunes the best as `nos-tune` does.
+    """Trains the rules of the catalogue with their recommended rates, then tunes the best.
 
-    A rule without a usual rate is trained with the rate in the middle of the protocol's, for updates of its size.
+    If the budget does not suffice for all rules, those at the end of the catalogue are left out. A rule without a
+    usual rate is trained with the rate in the middle of the protocol's, for updates of its size. The best is tuned by
+    the `Study` of `nos-tune`, but all trials have the first seed, and finalists are chosen as in the other arms.
     """
     quiet_optuna()
     trials = Trials(piece)
     counted, protocol = Counted(trials), trials.evaluator.protocol
     found = {}
     for name, row in CATALOGUE.items():
+        if not trials.has_more:
+            break
         setting = recommend_setting(row, counted, find_own_rates(protocol)[0])
         if setting is not None:
             *_, progress = trials.train(setting)
