@@ -26,7 +26,7 @@ def make_figure(*shape: int, width: float, height: float) -> tuple[Any, Any]:
 def save_figure(figure: Any, path: pathlib.Path) -> None:
     """Writes a figure to a file and frees it."""
     figure.tight_layout()
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=DPI)
     close_figure(figure)
 

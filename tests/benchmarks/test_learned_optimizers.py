@@ -14,6 +14,7 @@ from benchmarks.studies import StudyFailed, learned_optimizers
 from benchmarks.studies.learned_optimizers import comparison as comparing
 from benchmarks.studies.learned_optimizers import digits, learning, pictures, tables
 from benchmarks.studies.learned_optimizers.margins import has_diverged, margins, share_ahead
+from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.l2o import PredictedStepDescent
 from neural_optimizer_search.l2o.named_family import find_family
 from neural_optimizer_search.l2o.step_policy import new_policy
@@ -206,6 +207,26 @@ def test_ways_of_two_numbers():
     assert all(way.iterates.shape == (4, 1, 101, 2) for way in ways.values())
 
 
+def test_baselines_are_tuned_once_for_as_many_functions(monkeypatch, tmp_path):
+    tuned = []
+
+    def tune(name, functions, start, iterations):
+        tuned.append(name)
+        return dict(step=1.0, memory=5)
+
+    monkeypatch.setattr(learning, "tune", tune)
+    path, family = tmp_path / "baselines.jsonl", FAMILIES["logistic_2d"]
+    found = learning.tune_baselines(family, 2, path, ("momentum", "l-bfgs"))
+    path.write_bytes(path.read_bytes()[:-5])  # a kill cut off the last one
+    assert learning.tune_baselines(family, 2, path, ("l-bfgs", "momentum")) == found
+    assert tuned == ["momentum", "l-bfgs", "l-bfgs"]
+    learning.tune_baselines(family, 3, path, ("momentum",))
+    assert tuned[3:] == ["momentum"]
+    path.write_text("{}\n")
+    with pytest.raises(Damaged, match=r"baselines\.jsonl, line 1 is damaged"):
+        learning.tune_baselines(family, 2, path)
+
+
 # -- Presets ---------------------------------------------------------------------------------------
 
 
@@ -260,7 +281,8 @@ def test_presets_are_reported_side_by_side(small, tmp_path, capsys):
 
 
 def test_one_preset_has_no_table_beside_others(small, tmp_path, capsys):
-    config = learned_optimizers.Config(families=("logistic",), seeds=1, out=tmp_path, results=tmp_path)
+    results = tmp_path / "new" / "results"
+    config = learned_optimizers.Config(families=("logistic",), seeds=1, out=tmp_path, results=results)
     assert list(learned_optimizers.run(config)) == ["logistic"]
     assert "presets" not in capsys.readouterr().out
 

@@ -86,12 +86,13 @@ class Config:
 
 def run(config: Config) -> dict[str, Any]:
     """Learns, tunes and compares; returns the results of each optimizer on each family."""
+    config.results.mkdir(parents=True, exist_ok=True)  # before the work, which would be lost
     files = learn_all(list_jobs(config), config.out, config.workers)
     figures, comparisons = {}, []
     for name in config.families:
         family = find_family(NAMES[name])
         policies = {preset: _load(files, name, preset) for preset in config.presets}
-        path = config.out / f"{name}-baselines.json"
+        path = config.out / f"{name}-baselines.jsonl"
         count = FUNCTIONS.get(name, GuidedPolicySearchConfig.functions)
         settings = tune_baselines(family, count, path, (*FIXED, *config.baselines))
         for title, kind in list_kinds(name, family).items():

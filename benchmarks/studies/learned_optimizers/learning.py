@@ -1,7 +1,6 @@
 """Trainings by `nos-learn` and tuning of the baselines, each stored and not repeated."""
 
 import concurrent.futures
-import json
 import os
 import pathlib
 import subprocess
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from benchmarks.studies import StudyFailed
+from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.learned_optimizers import digits
 from benchmarks.studies.learned_optimizers.comparison import ITERATIONS, USUAL
 from neural_optimizer_search.l2o import saved
@@ -99,12 +99,13 @@ def tune_baselines(
 ) -> dict[str, Any]:
     """Baseline -> its setting with the least mean value over `ITERATIONS` on the training functions of seed 0.
 
-    Each result is stored in the JSON file `path` and not tuned again.
+    Each result is stored in the file `path` and not tuned again.
     """
+    kept = Kept(path)
     functions = family.sample(count, [0, TRAINING])
     start = starts(count, 1, family.dimension, [0, 0, STARTS])
-    found = json.loads(path.read_text()) if path.exists() else {}
-    for name in tqdm([name for name in names if name not in found], desc="tuning", leave=False):
-        found[name] = tune(name, functions, start, ITERATIONS)
-        path.write_text(json.dumps(found))
-    return {name: found[name] for name in names}
+    found = {}
+    for name in tqdm(names, desc="tuning", leave=False):
+        of = dict(baseline=name, functions=count, iterations=ITERATIONS)
+        found[name] = kept.get(of, lambda name=name: tune(name, functions, start, ITERATIONS))
+    return found

@@ -71,6 +71,7 @@ class Config:
 def run(config: Config) -> dict[str, Any]:
     """Runs the searches and tests their best rules; returns the figures of both."""
     find_protocol(TASKS[config.task], config.protocol)  # fails early if the protocol is unknown
+    config.results.mkdir(parents=True, exist_ok=True)  # before the work, which would be lost
     found = {name: [] for name in config.algorithms}
     for seed in range(config.seeds):
         for name in config.algorithms:

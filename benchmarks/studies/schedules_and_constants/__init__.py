@@ -52,6 +52,7 @@ class Config:
 def run(config: Config) -> dict[str, Any]:
     """Measures every setting; returns the rewards."""
     find_protocol(TASKS[config.task], config.protocol)  # fails early if the protocol is unknown
+    config.results.mkdir(parents=True, exist_ok=True)  # before the work, which would be lost
     with trainings(config.runs / f"{config.task}-{config.protocol}.jsonl", config.workers, config.data_dir) as train:
         measurement = Measurement(config, train)
         swept = measurement.sweep({Setting(name): RATES for name in config.rules})

@@ -39,7 +39,6 @@ def _print_table(names: Sequence[str], columns: Sequence[str], show: Callable[[s
 
 def write_table(measured: dict[Setting, Measured], path: pathlib.Path) -> None:
     """Writes all figures to a CSV file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", newline="") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
