@@ -1,5 +1,6 @@
 """The outcomes of a search's proposals: which were trained, which were not and why, and how long it took."""
 
+import statistics
 from collections import Counter
 from typing import NamedTuple
 
@@ -106,12 +107,12 @@ def _row(outcome, whole):
 
 
 def _time(run):
-    times = sorted(run.measured.seconds)
+    times = run.measured.seconds
     if not times:
         return "No time was spent on training proposed rules."
     return (
         f"Training the proposed rules took {wording.duration(sum(times))} in total, summed over workers; the median "
-        f"per rule was {wording.duration(times[len(times) // 2])}, the maximum {wording.duration(times[-1])}."
+        f"per rule was {wording.duration(statistics.median(times))}, the maximum {wording.duration(max(times))}."
     )
 
 

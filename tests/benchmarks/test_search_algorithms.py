@@ -2,13 +2,16 @@
 
 import concurrent.futures
 import gzip
+import math
 import sys
 
 import marks
+import numpy as np
 import pytest
 
 from benchmarks.studies import depth1_table, search_algorithms
 from benchmarks.studies.common import RESULTS
+from benchmarks.studies.common.bootstrap import median_interval
 from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.search_algorithms.kept import FILE, Replayed
 from benchmarks.studies.search_algorithms.replay import ALGORITHMS, DEFAULT, LookUp, replay
@@ -101,6 +104,14 @@ def test_without_a_screen_useless_rules_are_trained(table):
 def test_a_run_that_never_gets_there_counts_as_endless():
     assert search_algorithms.first_within([0.1, 0.5, 0.9], 0.5) == 2
     assert search_algorithms.first_within([0.1], 0.5) == float("inf")
+
+
+@pytest.mark.parametrize(
+    "counts, median", [([1, 2, 3, 100], 2.5), ([3, 1, 2], 2.0), ([1, 2, math.inf, math.inf], math.inf)]
+)
+def test_a_median_is_the_mean_of_the_two_in_the_middle(counts, median):
+    found, low, high = median_interval(counts, np.random.default_rng(0))
+    assert found == median and low <= found <= high
 
 
 def test_what_a_table_lacks_is_an_error(ledger):

@@ -1,10 +1,12 @@
 import dataclasses
+from types import SimpleNamespace
 
 import ledgers
 import pytest
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.dsl.printing import text
+from neural_optimizer_search.report import outcomes
 from neural_optimizer_search.report import statistics as stats
 from neural_optimizer_search.report.columns import AGAIN, NEW
 from neural_optimizer_search.report.outcomes import failure_messages, sampled_outcomes, trained_outcomes
@@ -105,6 +107,11 @@ def test_outcomes(tmp_path):
     trained = {outcome.name: outcome.count for outcome in trained_outcomes(run)}
     assert trained == {"ok": 1, "diverged": 1, "out of memory": 1}
     assert failure_messages(run) == [(("diverged", "It diverged."), 1), (("out of memory", "Too much."), 1)]
+
+
+def test_the_median_time_of_four_rules_lies_between_two():
+    run = SimpleNamespace(measured=SimpleNamespace(seconds=[5.0, 1.0, 2.0, 3.0]))
+    assert outcomes._time(run).endswith("the median per rule was 2.5 s, the maximum 5 s.")
 
 
 def test_steps_that_nobody_recorded_are_not_counted(tmp_path):

@@ -27,5 +27,5 @@ def median_interval(values: Any, rng: np.random.Generator) -> tuple[float, float
 
 
 def _median(values):
-    # NumPy's median interpolates, and inf - inf is NaN.
-    return float(np.sort(values)[len(values) // 2])
+    low, high = np.sort(values)[[(len(values) - 1) // 2, len(values) // 2]]
+    return float((low + high) / 2)  # infinite if one of them is

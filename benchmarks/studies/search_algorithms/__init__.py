@@ -98,7 +98,7 @@ def _summarize(name: str, found: list[Replayed], thresholds: dict[float, float],
         intervals[f"top_{top:g}"] = median_interval(counts, rng)
     best = [max(one.curve) for one in found]
     sampled = float(np.mean([one.sampled for one in found]))
-    cells = "".join(f"{f'{m:.0f} ({low:.0f}-{high:.0f})':>22s}" for m, low, high in intervals.values())
+    cells = "".join(f"{f'{m:g} ({low:g}-{high:g})':>22s}" for m, low, high in intervals.values())
     print(f"{name:22s}{cells}{np.mean(best):14.4f}{sampled:10.0f}")
     # JSON has no infinity.
     finite = {top: [x if math.isfinite(x) else None for x in interval] for top, interval in intervals.items()}
