@@ -59,7 +59,10 @@ class Config:
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Makes the missing measurements; returns the winners of each arm and their results."""
+    """Makes the missing measurements; returns the winners of each arm and their results.
+
+    What is said in one number is of the middle budget.
+    """
     set_data_directory(config.data_dir)
     outcomes = _measure(list_pieces(config), config)
     budgets = {str(trainings): summarize(outcomes, trainings) for trainings in config.trainings}
@@ -67,8 +70,10 @@ def run(config: Config) -> dict[str, Any]:
     curves = [summarize_budgets(outcomes, task) for task in config.tasks] if len(config.trainings) > 1 else []
     if config.pictures:
         draw(outcomes, config.trainings, config.pictures)
-    last = over_tasks[str(config.trainings[len(config.trainings) // 2])]
+    middle = sorted(config.trainings)[len(config.trainings) // 2]
+    last = over_tasks[str(middle)]
     return dict(
+        trainings=middle,
         wins_vs_optuna=len(last.get("wins_vs_optuna", ())),
         losses_vs_optuna=len(last.get("losses_vs_optuna", ())),
         tasks=len(config.tasks),
