@@ -3,13 +3,14 @@
 import argparse
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import fakes
 import pytest
 
 from benchmarks import run
 from benchmarks.studies import proposals
-from neural_optimizer_search import flags
+from neural_optimizer_search import flags, parse_formula
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.run_config import RunConfig
 from neural_optimizer_search.workers.config import EXECUTORS
@@ -27,6 +28,19 @@ def test_arms_that_contradict_themselves(bad):
     with pytest.raises(argparse.ArgumentTypeError, match=r"must be joined with \+ of: default, .*, each flag once"):
         proposals.parse_arm(bad)
     assert proposals.parse_arm("local+composed+no_racing") == "local+composed+no_racing"
+
+
+def test_the_gain_is_that_of_the_rule_that_no_fresh_seed_chose(monkeypatch):
+    def contender(name, place, reward):
+        measured = fakes.fake_evaluation(parse_formula("g"), reward)
+        return SimpleNamespace(name=name, place=place, fresh=measured, last=measured)
+
+    adam = contender("Adam", 1, 0.4)
+    ranking = SimpleNamespace(found=[contender("a", 2, 0.9), contender("b", 1, 0.5)], known=[adam], reference=adam)
+    monkeypatch.setattr(proposals, "read_ranking", lambda ledger: ranking)
+    ledger = SimpleNamespace(count_steps=dict, counts=lambda: dict(trained=2), evaluations=list)
+    found = proposals.read_found(ledger)
+    assert found.gain == found.gain_over_adam == pytest.approx(0.1) and found.best == 0.9
 
 
 class OneStep(fakes.FakeEvaluator):
