@@ -146,12 +146,30 @@ def test_random_search_keeps_its_budget_and_finds_what_is_good():
         asked.extend(several)
         return [make_up(one) for one in several]
 
-    found = random_search.search("a:task", 200, 0, train, ("Adam", "AdamW"))
-    assert len(asked) == 200 and found.steps == 200 * STEPS and found.seconds == pytest.approx(100.0)
+    found = random_search.search("a:task", 200, STEPS, 0, train, ("Adam", "AdamW"))
+    assert len(asked) == found.trainings == 200
+    assert found.steps == 200 * STEPS and found.seconds == pytest.approx(100.0)
     assert found.configuration["decay"] == "linear" and abs(math.log10(found.configuration["rate"]) + 2.0) < 0.2
     assert {one.seed for one in asked} == set(range(5)) and not any(one.on_test for one in asked)
-    again = random_search.search("a:task", 200, 0, train, ("Adam", "AdamW"))
+    again = random_search.search("a:task", 200, STEPS, 0, train, ("Adam", "AdamW"))
     assert again == found and asked[:200] == asked[200:]
+
+
+def test_random_search_spends_the_steps_that_diverged_trainings_leave():
+    def train(several):
+        made = map(make_up, several)
+        return [one if one.score > 0.5 else Trained(0.0, None, None, STEPS // 8, 0.1) for one in made]
+
+    found = random_search.search("a:task", 200, STEPS, 0, train)
+    assert found.trainings > 200 and 199 * STEPS < found.steps <= 200 * STEPS
+
+
+def test_random_search_reports_no_score_of_a_seed_by_which_it_selected():
+    def train(several):
+        return [make_up(one)._replace(score=0.9 if one.seed == 0 else 0.5) for one in several]
+
+    assert random_search.search("a:task", 100, STEPS, 0, train).score == 0.5
+    assert random_search.search("a:task", 20, STEPS, 0, train).score == 0.9  # too few for other seeds
 
 
 def test_the_study_of_stock_optimizers(trained, tmp_path, capsys):

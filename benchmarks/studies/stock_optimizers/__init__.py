@@ -35,7 +35,7 @@ class Config:
 
     tasks: Sequence[str] = own_tasks_flag()
     searches: int = flag(3, "searches for each task, with seeds from 0", parse=whole_number(1, 1_000))
-    budget: int = flag(500, "trainings of a search", parse=whole_number(2, 1_000_000))
+    budget: int = flag(500, "gradient steps of a search, in trainings", parse=whole_number(2, 1_000_000))
     fresh_seeds: int = flag(10, "trainings of each winner, and as many fits", parse=whole_number(2, 1_000))
     workers: int = flag(1, "trainings at once, each a process with one thread", parse=whole_number(1, 1_000))
     data_dir: Optional[str] = own_data_flag()
@@ -55,10 +55,10 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def _search(task, seed, config, train, fitted):
-    found = search(task, config.budget, seed, train)
+    steps = find_task(task).protocols["default"].final_steps
+    found = search(task, config.budget, steps, seed, train)
     fresh = range(FRESH_SEED, FRESH_SEED + config.fresh_seeds)
     tested = [one.metric for one in train([make_training(task, found.configuration, s, on_test=True) for s in fresh])]
-    steps = find_task(task).protocols["default"].final_steps
 
     def measure(fresh_seed):
         return fit(task, make_optimizer(found.configuration, steps), fresh_seed, on_test=True).metric

@@ -1,5 +1,6 @@
 """Random search with refinement: half at random, then near the best; at the end more seeds for the best."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -15,25 +16,31 @@ class Found(NamedTuple):
     """The result of a search.
 
     Attributes:
-      configuration: The best, by the mean over its trainings.
+      configuration: The best, by the mean over the trainings at the end.
       score: That mean, on the validation data.
+      trainings: Number of trainings.
       steps: Gradient steps of the search; a training that diverges stops early.
       seconds: Processor time of the search.
     """
 
     configuration: Configuration
     score: float
+    trainings: int
     steps: int
     seconds: float
 
 
-def search(task: str, budget: int, seed: int, train: Train, kinds: tuple[str, ...] = tuple(KINDS)) -> Found:
+def search(
+    task: str, budget: int, steps: int, seed: int, train: Train, kinds: tuple[str, ...] = tuple(KINDS)
+) -> Found:
     """Searches for the best configuration by validation data.
 
     Args:
       task: See `Training`.
-      budget: Number of trainings.
-      seed: Seed of the draws. All trainings use seed 0 of the task, and those at the end the seeds after it.
+      budget: Number of whole trainings whose gradient steps may be spent; there are more if some diverge.
+      steps: Gradient steps of a whole training.
+      seed: Seed of the draws. All trainings use seed 0 of the task, and those at the end the seeds after it: by its
+        score with the seed that selected it, a configuration looks better than it is.
       train: The function that trains.
       kinds: The kinds to draw from.
     """
@@ -46,6 +53,9 @@ def search(task: str, budget: int, seed: int, train: Train, kinds: tuple[str, ..
         done.extend(trained := train(wanted))
         return np.array([t.score for t in trained]).reshape(len(configurations), -1)
 
+    def spent():
+        return sum(t.steps for t in done)
+
     def best():
         return sorted(tried, key=lambda pair: -pair[1])[:PARENTS]
 
@@ -53,16 +63,13 @@ def search(task: str, budget: int, seed: int, train: Train, kinds: tuple[str, ..
         tried.extend(zip(configurations, measure(configurations, [0])[:, 0]))
 
     try_out([draw(rng, kinds) for _ in range(max(1, budget // 2))])
-    while (count := min(GENERATION, budget - len(tried) - more * len(best()))) > 0:
+    while (count := min(GENERATION, budget - more * len(best()) - math.ceil(spent() / steps))) > 0:
         parents = best()
         try_out([change(parents[rng.integers(len(parents))][0], rng) for _ in range(count)])
     chosen, firsts = zip(*best())
-    scores = np.array(firsts)[:, None]
-    if more:
-        scores = np.concatenate([scores, measure(chosen, range(1, 1 + more))], axis=1)
-    means = scores.mean(axis=1)
+    means = measure(chosen, range(1, 1 + more)).mean(axis=1) if more else np.array(firsts)
     winner = int(np.argmax(means))
-    return Found(chosen[winner], float(means[winner]), sum(t.steps for t in done), sum(t.seconds for t in done))
+    return Found(chosen[winner], float(means[winner]), len(done), spent(), sum(t.seconds for t in done))
 
 
 def make_training(task: str, configuration: Configuration, seed: int, on_test: bool = False) -> Training:

@@ -37,9 +37,10 @@ def compare_with_stock(config: Any, train: Train, kept: Kept) -> dict[str, Any]:
     """Compares `nos-tune` over the catalogue with random search over stock optimizers, at equal gradient steps."""
 
     def find(tuner, task, seed):
+        whole = find_task(task).protocols["default"].final_steps
         if tuner == "random":
-            return find_stock(task, config.budget, seed, train)
-        steps = config.budget * find_task(task).protocols["default"].final_steps
+            return find_stock(task, config.budget, whole, seed, train)
+        steps = config.budget * whole
         of = dict(tuner=tuner, task=task, rules=list(config.rules), steps=steps, seed=seed)
         return kept.get(of, lambda: tune_rules(task, config.rules, steps, seed)._asdict())
 
@@ -47,11 +48,11 @@ def compare_with_stock(config: Any, train: Train, kept: Kept) -> dict[str, Any]:
     return {name: _compare(name, ["random", "nos-tune"], find, config, train) for name in config.tasks}
 
 
-def find_stock(task: str, budget: int, seed: int, train: Train) -> Tuned:
-    """The best stock optimizer of a random search."""
-    found = search(task, budget, seed, train)
+def find_stock(task: str, budget: int, steps: int, seed: int, train: Train) -> Tuned:
+    """The best stock optimizer of a random search; see `search`."""
+    found = search(task, budget, steps, seed, train)
     training = make_training(task, found.configuration, seed=0)
-    return Tuned.of(training, found.score, trials=budget, pruned=0, steps=found.steps, seconds=found.seconds)
+    return Tuned.of(training, found.score, trials=found.trainings, pruned=0, steps=found.steps, seconds=found.seconds)
 
 
 HEADING = (
