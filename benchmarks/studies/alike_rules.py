@@ -73,8 +73,7 @@ def shuffle_table(count: int, seed: int) -> tuple[list[Rule], np.ndarray]:
     """At most `count` rules of the table of depth 1 in random order, and their rewards `[rules, seeds]`."""
     table = list(read_table().values())
     chosen = [table[i] for i in np.random.default_rng(seed).permutation(len(table))[:count]]
-    seeds = max(len(one.rewards) for one in chosen)
-    return [one.rule for one in chosen], np.array([one.rewards or (0.0,) * seeds for one in chosen])
+    return [one.rule for one in chosen], np.array([one.rewards for one in chosen])
 
 
 def compare(rules: list[Rule], rewards: np.ndarray, screen: Probe, task: Probe, name: str) -> dict[str, Any]:
