@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.run import main
-from benchmarks.studies import own_models
+from benchmarks.studies import StudyFailed, own_models
 from benchmarks.studies.archive.ranks import shorten_name
 from benchmarks.studies.common.trainings import FRESH_SEED
 from benchmarks.studies.own_models import arms, markdown, report, searches, stock, trials, tuners
@@ -28,6 +28,7 @@ from neural_optimizer_search.search.archive import read_archive
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.fresh import choose_seeds
 from neural_optimizer_search.tasks import find_task
+from neural_optimizer_search.trials.objective import Progress
 from neural_optimizer_search.workers.config import EXECUTORS
 from neural_optimizer_search.workers.in_process import InProcess
 
@@ -63,6 +64,27 @@ def test_each_arm_finds_a_winner_within_its_budget(tiny, tmp_path, arm, training
     assert len(outcome.scores) == len(outcome.metrics) == 3 and len(outcome.curve) == 3
     assert min(outcome.scores) >= 0.0 and winner.tried > 10 and outcome.seconds > 0
     assert read_outcome(json.loads(json.dumps(write_outcome(outcome)))) == outcome
+
+
+def test_the_catalogue_stays_within_a_budget_that_is_too_small_for_it(tiny, monkeypatch, tmp_path):
+    """A training ends at once here, and all are equally good."""
+    trained = []
+
+    def train(self, setting, begun=0):
+        trained.append(setting)
+        self.steps += self.objective.steps
+        self._tried.append((0.5, setting))
+        yield Progress(self.objective.steps, 0.5, True)
+
+    monkeypatch.setattr(trials.Trials, "train", train)
+    monkeypatch.setattr(trials.Trials, "_measure", lambda self, setting, seeds: [0.5] * len(seeds))
+    winner = tuners.tune_catalogue(Piece("table", "catalogue", 30, 0), tmp_path)
+    assert winner.tried == len(trained) > 10 and winner.steps <= 30 * STEPS
+
+
+def test_an_arm_without_a_winner_says_which(tiny):
+    with pytest.raises(StudyFailed, match=r"^optuna on table with 60 trainings and seed 0 trained no setting to its"):
+        trials.Trials(Piece("table", "optuna", 60, 0)).choose_winner(3)
 
 
 @pytest.mark.parametrize("kind", stock.STOCK)
@@ -177,6 +199,20 @@ def test_what_was_measured_is_reported_and_not_measured_again(outcomes, tmp_path
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (last["wins_vs_optuna"], last["losses_vs_optuna"], last["tasks"]) == (1, 1, 3)
     assert last["step_ratio_geomean"] > 1 and (tmp_path / "own_models-480.png").stat().st_size > 10_000
+
+
+def test_the_middle_budget_is_the_same_in_any_order(outcomes, tmp_path, capsys):
+    """With the smallest one, Optuna has the better results."""
+    kept = own_models.Kept(tmp_path / "outcomes.jsonl")
+    for piece, one in outcomes.items():
+        exchanged = dict(search="optuna", optuna="search").get(piece.arm, piece.arm)
+        for trainings, arm in ((160, exchanged), (480, piece.arm), (1600, piece.arm)):
+            of = piece._replace(arm=arm, trainings=trainings)._asdict()
+            kept.add(dict(of, fresh_seeds=20, first_fresh_seed=FRESH_SEED), write_outcome(one))
+    flags = ["--tasks", "images", "--arms", "search", "optuna", "adamw", "--seeds", "3", "--runs", str(tmp_path)]
+    assert main(["own_models", *flags, "--trainings", "1600", "160", "480"]) == 0
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (last["trainings"], last["wins_vs_optuna"], last["losses_vs_optuna"]) == (480, 1, 0)
 
 
 @pytest.mark.parametrize(
