@@ -99,8 +99,8 @@ class Found(NamedTuple):
       seconds: Time that its workers spent on rules and known optimizers.
       first: Reward with fresh seeds of the rule ranked first; no choice was based on these seeds.
       best: Best reward with fresh seeds among the ten rules that were trained with them.
-      gain: `first` minus the reward of the best known optimizer. Not `best`: the highest of more rules would be higher
-        even if all were equally good.
+      gain: `first` minus the reward of the best known optimizer. Not `best`: the highest of more rules would be
+        higher even if all were equally good.
       gain_over_adam: `first` minus the reward of tuned Adam.
       beats_adam, beats_all: Whether one of the ten beats Adam, or the best known optimizer, as in a verdict.
       rule: The formula of the best rule.
