@@ -45,14 +45,16 @@ def trial_runner(
 
         def run_in_processes(jobs):
             futures = {pool.submit(run_one, *job): job[0] for job in jobs}
-            failed = []
+            errors = []
             for future in concurrent.futures.as_completed(futures):
-                if future.exception():
-                    failed.append(future)
+                try:
+                    result = future.result()
+                except Exception as error:
+                    errors.append(error)
                 else:
-                    yield futures[future], future.result()
-            if failed:  # not before the others have finished, or their results would be lost
-                failed[0].result()
+                    yield futures[future], result
+            if errors:  # not before the others have finished, or their results would be lost
+                raise errors[0]
 
         yield run_in_processes
 
