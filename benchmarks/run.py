@@ -24,11 +24,13 @@ from neural_optimizer_search import console
 from neural_optimizer_search.command_line import Parser, one_of
 from neural_optimizer_search.file_lock import InUse
 from neural_optimizer_search.flags import build_parser, configure
+from neural_optimizer_search.user_error import UserError
 from neural_optimizer_search.workers.executor import TaskFailed
 
 PROG = "python -m benchmarks.run"
 ALL, REPORT = "all", "report"
 NAMES = (*EXPERIMENTS, ALL, *STUDIES, REPORT)
+_OWN_PACKAGES = ("benchmarks", "neural_optimizer_search", "tf_agents_env")
 
 
 class Command(NamedTuple):
@@ -71,6 +73,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         command = load_command(name)
     except ImportError as error:
+        if _is_fault(error):
+            raise
         Parser(f"{PROG} {name}").error(f'{error}. To install what it needs: pip install -e ".[tf-agents,benchmarks]"')
     p = build_parser(f"{PROG} {name}", command.title, command.config)
     given = vars(p.parse_args(words))
@@ -79,8 +83,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         f"{kept}; run the same command to continue.", f"{kept}. When that is fixed, run the same command."
     )
     try:
-        figures = command.run(configure(command.config, given))
-    except (ValueError, FileNotFoundError, StudyFailed, TaskFailed, InUse) as error:
+        config = configure(command.config, given)
+    except ValueError as error:  # of a class of settings, whose message names the setting
+        p.error(str(error))
+    try:
+        figures = command.run(config)
+    except (UserError, FileNotFoundError, StudyFailed, TaskFailed, InUse) as error:
         p.error(str(error))
     except BrokenProcessPool:
         print(f"{p.prog}: a worker died (out of memory?). Try fewer --workers; it will continue.", file=sys.stderr)
@@ -122,7 +130,14 @@ def _find_title(name):
     try:
         return load_command(name).title
     except ImportError as error:
+        if _is_fault(error):
+            raise
         return f"(cannot run: {error})"
+
+
+def _is_fault(error: ImportError) -> bool:
+    """Whether what cannot be imported is of this program, so that no installation helps."""
+    return (error.name or "").partition(".")[0] in _OWN_PACKAGES
 
 
 if __name__ == "__main__":

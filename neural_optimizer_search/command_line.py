@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, Union
 
+from neural_optimizer_search.user_error import UserError
+
 # Packages whose name for installation differs from the name for import.
 _INSTALLED_AS = {"sklearn": "scikit-learn"}
 
@@ -184,7 +186,7 @@ def import_package(module: str, extra: str, purpose: str) -> Any:
     return importlib.import_module(module)
 
 
-class NotFound(ValueError):
+class NotFound(UserError):
     """Nothing has this name."""
 
 

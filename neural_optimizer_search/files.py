@@ -8,8 +8,10 @@ import stat
 from collections.abc import Callable
 from typing import Any, Union
 
+from neural_optimizer_search.user_error import UserError
 
-class Damaged(ValueError):
+
+class Damaged(UserError):
     """A file does not have the expected contents; the message says which file, and what is wrong with it."""
 
 

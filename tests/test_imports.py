@@ -17,7 +17,7 @@ COMMANDS = {
     f"{CORE}.{name}"
     for name in (
         "arguments", "command_line", "console", "describe_error", "file_lock", "files", "flags", "origin",
-        "plurals", "recorded_flags", "stopping", "versions",
+        "plurals", "recorded_flags", "stopping", "user_error", "versions",
     )
 }  # fmt: skip
 
@@ -31,9 +31,10 @@ MAY_IMPORT = {
     f"{CORE}.decays": {f"{CORE}.operations", f"{DSL}.numbers"},
     f"{CORE}.flat_weights": set(),
     f"{CORE}.arguments": set(),
-    f"{CORE}.files": set(),
+    f"{CORE}.user_error": set(),
+    f"{CORE}.files": {f"{CORE}.user_error"},
     f"{CORE}.code_hash": set(),
-    f"{CORE}.command_line": set(),
+    f"{CORE}.command_line": {f"{CORE}.user_error"},
     f"{CORE}.origin": set(),
     f"{CORE}.plurals": set(),
     f"{CORE}.stopping": set(),
@@ -59,7 +60,7 @@ MAY_IMPORT = {
     },
     f"{CORE}.measuring": {
         f"{CORE}.schedule_shape", f"{CORE}.code_hash", f"{CORE}.files", f"{CORE}.tasks", f"{CORE}.flat_weights",
-        f"{CORE}.plurals", *KERAS, DSL
+        f"{CORE}.plurals", f"{CORE}.user_error", *KERAS, DSL
     },
     f"{CORE}.workers": {f"{CORE}.measuring", f"{CORE}.tasks", *COMMANDS, DSL},
     f"{CORE}.records": {f"{CORE}.measuring", f"{CORE}.schedule_shape", *COMMANDS, DSL},
@@ -82,14 +83,15 @@ MAY_IMPORT["benchmarks"] = {
     f"{CORE}.tuning", *MAY_IMPORT["tf_agents_env"]
 }  # fmt: skip
 MAY_IMPORT["benchmarks.plotting"] = set()
-MAY_IMPORT["benchmarks.data"] = {f"{CORE}.tasks"}
+MAY_IMPORT["benchmarks.data"] = {f"{CORE}.tasks", f"{CORE}.user_error"}
 MAY_IMPORT["benchmarks.networks"] = {"benchmarks.data"}
 MAY_IMPORT["benchmarks.trials"] = {
     "benchmarks.plotting", f"{CORE}.records", f"{CORE}.search", f"{CORE}.workers", f"{CORE}.optimizers",
-    f"{CORE}.schedule_shape", f"{CORE}.schedules", f"{CORE}.file_lock", f"{CORE}.files"
+    f"{CORE}.schedule_shape", f"{CORE}.schedules", f"{CORE}.file_lock", f"{CORE}.files", f"{CORE}.user_error"
 }  # fmt: skip
 MAY_IMPORT["benchmarks.experiments"] = {
-    "benchmarks.trials", "benchmarks.networks", "benchmarks.data", f"{CORE}.tasks", f"{CORE}.objectives"
+    "benchmarks.trials", "benchmarks.networks", "benchmarks.data", f"{CORE}.tasks", f"{CORE}.objectives",
+    f"{CORE}.user_error"
 }  # fmt: skip
 MAY_IMPORT["benchmarks.commands"] = {"benchmarks.experiments", "benchmarks.trials", *COMMANDS}
 MAY_IMPORT["benchmarks.studies"] = {

@@ -28,6 +28,7 @@ from benchmarks.trials.strategies import STRATEGIES
 from benchmarks.trials.summary import make_table, summarize
 from neural_optimizer_search.command_line import path, shorten, whole_number
 from neural_optimizer_search.flags import flag
+from neural_optimizer_search.user_error import UserError
 
 OUT = pathlib.Path("runs", "benchmarks")
 NMT = "nmt"
@@ -81,9 +82,9 @@ class Config:
 
     def __post_init__(self) -> None:
         if self.workers > 1 and self.strategy != "default":
-            raise ValueError("argument --workers: must be 1 with a --strategy, which has workers of its own")
+            raise UserError("argument --workers: must be 1 with a --strategy, which has workers of its own")
         if self.languages and (len(self.languages) != 2 or len(set(self.languages)) != 2):
-            raise ValueError(
+            raise UserError(
                 f"argument --languages: must be two different suffixes. Received: {' '.join(self.languages)}"
             )
 
@@ -99,12 +100,12 @@ def run_experiments(names: Sequence[str], config: Config) -> dict[str, Any]:
       A dict with the scale, and the figures of each experiment by name.
 
     Raises:
-      ValueError: If an optimizer is unknown, an experiment lacks the scale, the records have another setting, or
+      UserError: If an optimizer is unknown, an experiment lacks the scale, the records have another setting, or
         languages are given although no experiment translates.
       FileNotFoundError: If the data are missing.
     """
     if config.languages and NMT not in names:
-        raise ValueError(f"argument --languages: only {NMT} translates. Leave it out for {', '.join(names)}")
+        raise UserError(f"argument --languages: only {NMT} translates. Leave it out for {', '.join(names)}")
     for name in names:
         find_setting(name, config.scale)  # before the first one runs for hours
     return dict(scale=config.scale, experiments={name: _run_experiment(name, config) for name in names})
@@ -152,5 +153,5 @@ def _read_contenders(texts: Sequence[str], schedule: str) -> dict[str, Contender
         found = [read_contender(text, schedule) for text in texts]
     except ValueError as error:
         # The lines after the first one point at a place in a formula; a command's error is one line.
-        raise ValueError(f"argument --optimizers: {str(error).splitlines()[0]}") from None
+        raise UserError(f"argument --optimizers: {str(error).splitlines()[0]}") from None
     return {str(one): one for one in found}

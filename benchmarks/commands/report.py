@@ -27,6 +27,7 @@ from neural_optimizer_search.command_line import path
 from neural_optimizer_search.files import read_text, write_whole
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.plurals import count_of
+from neural_optimizer_search.user_error import UserError
 
 TITLE = "tables and pictures of all experiments that were run"
 COMMAND = "python -m benchmarks.run"
@@ -44,7 +45,7 @@ def run(config: Config) -> dict[str, Any]:
     """Writes the report; returns EXPERIMENT-SCALE -> figures.
 
     Raises:
-      ValueError: If there are no records.
+      UserError: If there are no records.
     """
     figures, sections = {}, []
     for source, records in find_records(config.out):
@@ -52,7 +53,7 @@ def run(config: Config) -> dict[str, Any]:
         print(f"{text}\n")
         sections.append(text)
     if not figures:
-        raise ValueError(f"argument --out: {config.out} has no results. Make some: {COMMAND} --help")
+        raise UserError(f"argument --out: {config.out} has no results. Make some: {COMMAND} --help")
     renew(config.out / "README.md", "\n\n".join(sections))
     return figures
 
@@ -158,12 +159,12 @@ def renew(path: pathlib.Path, text: str) -> None:
     """Replaces the text between the markers of a file; a file without markers gets them at its end.
 
     Raises:
-      ValueError: If it is not a text file, or has only one of the markers, so that the part to replace is unknown.
+      UserError: If it is not a text file, or has only one of the markers, so that the part to replace is unknown.
     """
     before = read_text(path) if path.exists() else "# What was measured\n"
     head, begin, rest = before.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if bool(begin) != bool(end) or (not begin and END in before):
-        raise ValueError(f"argument --out: {path} must have the line {BEGIN} with {END} after it, or neither.")
+        raise UserError(f"argument --out: {path} must have the line {BEGIN} with {END} after it, or neither.")
     new = f"{head.rstrip()}\n\n{BEGIN}\n\n{text}\n\n{END}\n{tail.lstrip()}"
     write_whole(os.path.realpath(path), lambda unfinished: unfinished.write_text(new, encoding="utf-8"))

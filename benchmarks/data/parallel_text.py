@@ -9,6 +9,7 @@ import tensorflow_datasets as tfds
 
 from benchmarks.data.text_files import hash_files, read_lines
 from benchmarks.data.tfds_directory import tfds_directory
+from neural_optimizer_search.user_error import UserError
 
 LANGUAGES = ("en", "de")  # source and target language in the paper
 SPLITS = ("train", "validation", "test")
@@ -54,7 +55,7 @@ class Corpus:
 
         Raises:
           FileNotFoundError: If the data directory is None or lacks the files.
-          ValueError: If a line has no translation, is empty, or is not UTF-8.
+          UserError: If a line has no translation, is empty, or is not UTF-8.
         """
         if data_dir and self.tfds and not (data_dir / self.directory).is_dir():
             return self._read_tfds(split, data_dir, languages)
@@ -124,7 +125,7 @@ def _read_files(source, target):
     pairs = Pairs(_read_lines(source), _read_lines(target))
     count = min(map(len, pairs))
     if len(pairs.source) != len(pairs.target):
-        raise ValueError(
+        raise UserError(
             f"{source} and {target.name} must have the same number of lines, each the other's translation. Received: "
             f"{len(pairs.source)} and {len(pairs.target)}, so that line {count + 1} stands alone"
         )
@@ -134,7 +135,7 @@ def _read_files(source, target):
 def _read_lines(path):
     lines = [line.strip() for line in read_lines(path)]
     if "" in lines:
-        raise ValueError(
+        raise UserError(
             f"{path}, line {lines.index('') + 1}, is empty; delete it and its translation in the other file"
         )
     return lines

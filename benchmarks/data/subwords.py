@@ -14,6 +14,7 @@ import sentencepiece
 import tensorflow as tf
 
 from benchmarks.data.parallel_text import Pairs
+from neural_optimizer_search.user_error import UserError
 
 PAD, UNKNOWN, START, END = 0, 1, 2, 3
 SPECIAL = {"pad_id": PAD, "unk_id": UNKNOWN, "bos_id": START, "eos_id": END}
@@ -42,7 +43,7 @@ def make_vocabulary(
       directory: Directory of the file; None for the system's temporary directory.
 
     Raises:
-      ValueError: If the sentences are unsuitable for this size, or the file does not hold such a model.
+      UserError: If the sentences are unsuitable for this size, or the file does not hold such a model.
     """
     sentences = [*pairs.source, *pairs.target]
     sentences = sentences[:: -(-len(sentences) // VOCABULARY_SENTENCES)]
@@ -70,7 +71,7 @@ def _train(sentences, size):
     except RuntimeError as error:
         for pattern, words in _MISFITS.items():
             if found := re.search(pattern, str(error)):
-                raise ValueError(
+                raise UserError(
                     f"argument --data_dir: the training sentences must give {size} subwords at this --scale. "
                     f"Received: {len(sentences)} sentences of both languages, which {words.format(*found.groups())}"
                 ) from None
@@ -90,10 +91,10 @@ def _load(path, size):
     try:
         model = sentencepiece.SentencePieceProcessor(model_file=str(path))
     except RuntimeError:
-        raise ValueError(f"{path} must be a model of sentencepiece; delete it, and it will be recreated") from None
+        raise UserError(f"{path} must be a model of sentencepiece; delete it, and it will be recreated") from None
     special = {name: getattr(model, name)() for name in SPECIAL}
     if (len(model), special) != (size, SPECIAL):
-        raise ValueError(
+        raise UserError(
             f"{path} must hold {size} subwords, among them {SPECIAL}; delete it, and it will be recreated. "
             f"Received: {len(model)} subwords, {special}"
         )
@@ -124,13 +125,13 @@ def make_training_batches(pairs: Pairs, size: int, longest: int, seed: int) -> t
       seed: Seed of the order.
 
     Raises:
-      ValueError: If no pair is left.
+      UserError: If no pair is left.
     """
     short = tf.math.maximum(*(sentences.row_lengths() for sentences in pairs)) <= longest
     kept = Pairs(*(tf.ragged.boolean_mask(sentences, short) for sentences in pairs))
     count = int(kept.source.nrows())
     if not count:
-        raise ValueError(f"The setting's `longest` = {longest} subwords leaves no training sentence")
+        raise UserError(f"The setting's `longest` = {longest} subwords leaves no training sentence")
     examples = _make_examples(kept).shuffle(min(count, SHUFFLED), seed=seed).repeat()
     width = -(-longest // BUCKETS)
     return examples.bucket_by_sequence_length(

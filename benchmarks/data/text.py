@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.data.text_files import hash_files, read_lines
+from neural_optimizer_search.user_error import UserError
 
 PARTS = ("train", "valid", "test")
 END, UNKNOWN = "<eos>", "<unk>"
@@ -84,7 +85,7 @@ def load(name: str, data_dir: Optional[pathlib.Path], vocabulary: Optional[int] 
 
     Raises:
       FileNotFoundError: If a file is missing.
-      ValueError: If a file is not UTF-8, has no words, or has a word outside a closed vocabulary.
+      UserError: If a file is not UTF-8, has no words, or has a word outside a closed vocabulary.
     """
     paths = {part: _find(name, data_dir, part) for part in PARTS}
     lines = {part: _read(path) for part, path in paths.items()}
@@ -109,7 +110,7 @@ def _read(path):
     """The words of each line."""
     lines = [[*line.split(), END] for line in read_lines(path)]
     if not any(len(words) > 1 for words in lines):
-        raise ValueError(f"{path}: must have words. It has none; download the file again, or write some")
+        raise UserError(f"{path}: must have words. It has none; download the file again, or write some")
     return lines
 
 
@@ -126,7 +127,7 @@ def _encode(lines, index, unknown, path):
     for number, words in enumerate(lines, 1):
         found = [index.get(word, unknown) for word in words]
         if None in found:
-            raise ValueError(
+            raise UserError(
                 f"{path}, line {number}: must have only words of the training file. "
                 f"Received: {words[found.index(None)]!r}. The files belong to different texts; download them again"
             )
@@ -151,11 +152,11 @@ def make_batches(tokens: np.ndarray, streams: int, steps: int, endless: bool = F
       [streams], 0 at the start of the text, else 1; targets, the next words, int32 [streams, steps].
 
     Raises:
-      ValueError: If the text is too short.
+      UserError: If the text is too short.
     """
     length = len(tokens) // streams
     if length <= steps:
-        raise ValueError(
+        raise UserError(
             f"{streams} streams of {steps} steps need {streams * (steps + 1)} words. Received: {len(tokens)}. Take a "
             "longer text, or a smaller --scale"
         )

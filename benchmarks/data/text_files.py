@@ -5,6 +5,8 @@ import hashlib
 import pathlib
 from collections.abc import Iterable
 
+from neural_optimizer_search.user_error import UserError
+
 
 def read_lines(path: pathlib.Path) -> list[str]:
     """Reads the lines of a UTF-8 file, without byte order mark and line endings.
@@ -12,7 +14,7 @@ def read_lines(path: pathlib.Path) -> list[str]:
     Lines end with LF or CR LF, or with CR in a file without LF.
 
     Raises:
-      ValueError: If a line is not UTF-8.
+      UserError: If a line is not UTF-8.
     """
     content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     # Not `splitlines`: in text from the web, other line separators, such as a lone CR, occur within sentences.
@@ -24,7 +26,7 @@ def _decode(line, number, path):
     try:
         return line.decode("utf-8").removesuffix("\r")
     except UnicodeDecodeError as error:
-        raise ValueError(
+        raise UserError(
             f"{path}, line {number}: must be UTF-8 text. Received: {error}. Save it as UTF-8, or download it again"
         ) from None
 

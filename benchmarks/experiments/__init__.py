@@ -3,6 +3,7 @@
 import importlib
 
 from benchmarks.trials.experiment import Experiment, Setting
+from neural_optimizer_search.user_error import UserError
 
 EXPERIMENTS = (
     "rosenbrock", "cifar_convnet", "cifar_wrn", "imagenet", "nmt", "lm", "robustness", "table6", "cifar_decays",
@@ -13,11 +14,11 @@ def find_setting(name: str, scale: str) -> Setting:
     """The setting of an experiment at a scale.
 
     Raises:
-      ValueError: If the experiment lacks the scale.
+      UserError: If the experiment lacks the scale.
     """
     settings = load_experiment(name).SETTINGS
     if scale not in settings:
-        raise ValueError(f"argument --scale: must be one of {', '.join(settings)} for {name}. Received: {scale}")
+        raise UserError(f"argument --scale: must be one of {', '.join(settings)} for {name}. Received: {scale}")
     return settings[scale]
 
 

@@ -22,6 +22,7 @@ from benchmarks.trials.contenders import Contender
 from benchmarks.trials.experiment import list_no_options
 from benchmarks.trials.training import perplexity
 from benchmarks.trials.trials import Metric, Sweep, Trial
+from neural_optimizer_search.user_error import UserError
 
 TITLE = "LSTM language model (v2 Table 5)"
 METRIC = Metric("validation perplexity", larger_is_better=False, format=".1f")
@@ -155,11 +156,11 @@ def count_rows(setting: Setting, strategy: tf.distribute.Strategy) -> int:
     """The number of rows of a batch per replica.
 
     Raises:
-      ValueError: If the rows cannot be divided so that each stream stays on one replica.
+      UserError: If the rows cannot be divided so that each stream stays on one replica.
     """
     replicas = strategy.num_replicas_in_sync
     if isinstance(strategy, SEVERAL_READERS) or setting.streams % replicas:
-        raise ValueError(
+        raise UserError(
             "argument --strategy: must be default or mirrored, and the number of replicas must divide "
             f"{setting.streams}, because a stream stays on one replica. Received: {type(strategy).__name__}, "
             f"{replicas}"

@@ -56,7 +56,7 @@ class Study(Protocol):
           config: A `Config`.
 
         Raises:
-          ValueError: If a flag has a value that is not allowed; the message is a line that begins with
+          UserError: If a flag has a value that is not allowed; the message is a line that begins with
             "argument --FLAG: ".
           FileNotFoundError: If an input of the study is missing.
           StudyFailed: If the study cannot go on for another reason.

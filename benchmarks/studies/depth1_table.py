@@ -33,6 +33,7 @@ from neural_optimizer_search.files import require_regular, write_whole
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.user_error import UserError
 
 TITLE = "the reward of every distinct rule of depth 1, as a file for search_algorithms"
 TABLE = RESULTS / "digits_depth1.csv.gz"
@@ -81,7 +82,7 @@ def _require_replaceable(path):
     with contextlib.suppress(OSError, EOFError, zlib.error), gzip.open(path) as file:
         if file.read(len(_BEGINNING)) == _BEGINNING.encode():
             return
-    raise ValueError(f"argument --table: {path} is not a table of this study, so it is left as it is.")
+    raise UserError(f"argument --table: {path} is not a table of this study, so it is left as it is.")
 
 
 def _write_rows(path, header, evaluations):

@@ -38,6 +38,7 @@ from neural_optimizer_search.records.roles import FOUND
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.archive import read_archive, write_archive
 from neural_optimizer_search.search.registry import algorithm_names, default_algorithm
+from neural_optimizer_search.user_error import UserError
 
 TITLE = "does a search that starts from rules found on other data arrive sooner?"
 COLD, STARTED = "cold", "started"
@@ -97,12 +98,12 @@ def run(config: Config) -> dict[str, Any]:
     searches = read_searches(config.searches, config.top)
     tasks = list(dict.fromkeys(search.task for search in searches))
     if len({name_data(task) for task in tasks}) < 2:
-        raise ValueError(
+        raise UserError(
             f"argument --searches: must be on the data of two tasks or more. Received: {', '.join(tasks)}."
         )
     names = {shorten_name(task): task for task in tasks}
     if unknown := [name for name in config.only if name not in names]:
-        raise ValueError(f"argument --only: must be of {', '.join(names)}. Received: {', '.join(unknown)}.")
+        raise UserError(f"argument --only: must be of {', '.join(names)}. Received: {', '.join(unknown)}.")
     figures = {}
     for task in [names[name] for name in config.only] or tasks:
         pairs = [_search_twice(task, seed, searches, config) for seed in _seeds(config)]

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Union
 
+from neural_optimizer_search.user_error import UserError
+
 Value = Union[bool, int, float, str]
 Arguments = tuple[tuple[str, Value], ...]
 
@@ -41,14 +43,14 @@ def read_arguments(text: str, optimizer: str, allowed: dict[str, Any]) -> Argume
       allowed: The result of `list_arguments`.
 
     Raises:
-      ValueError: If an argument is not allowed, is repeated, or has an invalid value.
+      UserError: If an argument is not allowed, is repeated, or has an invalid value.
     """
     found = {}
     for pair in text.split(BETWEEN):
         name, equals, value = pair.partition("=")
         if name not in allowed or not equals or name in found:
             names = ", ".join(f"{one}=VALUE" for one in allowed) or "none"
-            raise ValueError(
+            raise UserError(
                 f"{optimizer}{BEGIN}... must have arguments of {optimizer} after it, each once: {names}. "
                 f"Received: {pair!r}"
             )
@@ -83,7 +85,7 @@ def _read_value(name, text, optimizer, default):
     else:
         value, what = _read_number(text, math.isfinite), "a finite number"
     if value is None:
-        raise ValueError(f"{optimizer}{BEGIN}{name}=VALUE must have {what} as VALUE. Received: {text!r}")
+        raise UserError(f"{optimizer}{BEGIN}{name}=VALUE must have {what} as VALUE. Received: {text!r}")
     return value
 
 

@@ -17,9 +17,11 @@ from benchmarks.trials.arguments import (
     write_arguments,
 )
 from neural_optimizer_search import NoisyLinearCosineDecay, Rule, WarmUp, optimizers
+from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.schedule_shape import WARM_UP, Schedule
 from neural_optimizer_search.schedules import MAKE_DECAY
 from neural_optimizer_search.search.ranking import read_found_rules
+from neural_optimizer_search.user_error import UserError
 
 STEPS_DOWN, FACTOR = (0.3, 0.6, 0.8), 0.2  # Zagoruyko & Komodakis (2016): at 60, 120 and 160 of 200 epochs
 RESTARTED = 7  # 1 + 2 + 4: three periods, each twice as long as the one before (Loshchilov & Hutter, 2017)
@@ -120,7 +122,7 @@ def read_contender(text: str, schedule: str = "constant") -> Contender:
       schedule: The decay to use if the text names none.
 
     Raises:
-      ValueError: If there is no such optimizer, argument or schedule, or an argument has an invalid value.
+      UserError: If there is no such optimizer, argument or schedule, or an argument has an invalid value.
     """
     name, _, after = text.rpartition("@") if "@" in text else (text, "", schedule)
     given = {}
@@ -129,7 +131,7 @@ def read_contender(text: str, schedule: str = "constant") -> Contender:
         if told:
             given[field] = _read_number(words.strip(", "), number, limit)
     if after not in SCHEDULES:
-        raise ValueError(f"a learning-rate decay must be one of {', '.join(SCHEDULES)}. Received: {after!r}")
+        raise UserError(f"a learning-rate decay must be one of {', '.join(SCHEDULES)}. Received: {after!r}")
     if name.startswith(RUN):
         return Contender(_read_rule_of_run(name).formula(), after, **given)
     name, begin, arguments = name.partition(BEGIN)
@@ -145,7 +147,7 @@ def _add_arguments(contender, text):
     try:
         found.make(learning_rate=0.1, steps=1)
     except ValueError as error:
-        raise ValueError(f"{name}{BEGIN}{text} is invalid: {error}") from None
+        raise UserError(f"{name}{BEGIN}{text} is invalid: {error}") from None
     return found
 
 
@@ -155,7 +157,7 @@ def _read_number(what, text, limit):
     except ValueError:
         number = math.nan
     if not 0 <= number < limit:
-        raise ValueError(f"a {what} must be a number in [0, {limit:g}). Received: {text!r}")
+        raise UserError(f"a {what} must be a number in [0, {limit:g}). Received: {text!r}")
     return number
 
 
@@ -172,11 +174,11 @@ def _read_rule(formula):
 def _read_rule_of_run(text):
     path, _, number = text.removeprefix(RUN).rpartition("#")
     if not path or not number.isdecimal() or int(number) < 1:
-        raise ValueError(f"a rule of a run is written run:RUN#K with K = 1 for the best. Received: {text!r}")
+        raise UserError(f"a rule of a run is written run:RUN#K with K = 1 for the best. Received: {text!r}")
     try:
         found = read_found_rules(pathlib.Path(path))
-    except (OSError, ValueError, sqlite3.Error) as error:
-        raise ValueError(f"{path} is not a run of nos-search that can be read: {error}") from None
+    except (OSError, Damaged, sqlite3.Error) as error:
+        raise UserError(f"{path} is not a run of nos-search that can be read: {error}") from None
     if len(found) < int(number):
-        raise ValueError(f"{path} has {len(found)} rules, and none of rank {number}")
+        raise UserError(f"{path} has {len(found)} rules, and none of rank {number}")
     return found[int(number) - 1].rule

@@ -7,12 +7,13 @@ from typing import Any
 
 from benchmarks.trials.json_lines import JsonLines
 from benchmarks.trials.trials import Trial
+from neural_optimizer_search.user_error import UserError
 
 Record = dict[str, Any]  # the fields of a trial, its result, and its setting
 RESULTS = ("curve", "best", "diverged", "seconds")  # what each result has
 
 
-class OtherSetting(ValueError):
+class OtherSetting(UserError):
     """The records were made with another setting."""
 
 

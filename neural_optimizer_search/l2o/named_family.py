@@ -6,11 +6,12 @@ import tensorflow as tf
 
 from neural_optimizer_search.command_line import NotFound, import_named, is_own, shorten
 from neural_optimizer_search.objectives import FAMILIES, Family
+from neural_optimizer_search.user_error import UserError
 
 _LARGEST_DIMENSION = 10_000
 
 
-class UnknownFamily(ValueError):
+class UnknownFamily(UserError):
     """There is no family with this name, or it does not work."""
 
 

@@ -12,11 +12,12 @@ from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.tasks.child import Child, length
 from neural_optimizer_search.tasks.data_hash import count_shared, split_data
 from neural_optimizer_search.tasks.named_task import is_same_loss
+from neural_optimizer_search.user_error import UserError
 
 FEW = 10  # validation examples
 
 
-class UnsuitableTask(ValueError):
+class UnsuitableTask(UserError):
     """The task's rewards would be meaningless; the message has a sentence for each reason."""
 
 

@@ -142,7 +142,7 @@ def _read_found(p: Parser, run) -> list[Contender]:
         p.error(f"argument RUN: {run} is not a run of nos-search: {error}")
     except (OSError, sqlite3.OperationalError) as error:
         p.error(f"argument RUN: {run} cannot be read now: {error}")
-    except (ValueError, sqlite3.Error) as error:
+    except (Damaged, sqlite3.Error) as error:
         p.error(f"argument RUN: {run} is not a run of nos-search: {error}")
 
 

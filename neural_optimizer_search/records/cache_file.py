@@ -30,6 +30,7 @@ from neural_optimizer_search.records.sqlite_files import (
     make_schema,
     read_schema,
 )
+from neural_optimizer_search.user_error import UserError
 
 NAME = "cache.sqlite"
 BUSY_SECONDS = 60  # time to wait for another process
@@ -38,7 +39,7 @@ _MAGIC, _HEADER, _ID_PLACE = b"SQLite format 3\0", 100, slice(68, 72)
 _TABLES = re.compile(r"evaluations_\d+")
 
 
-class NotACache(ValueError):
+class NotACache(UserError):
     """The file at the path of the cache is not ours; the message says what it is."""
 
 

@@ -38,6 +38,7 @@ from neural_optimizer_search.records.rows import (
 )
 from neural_optimizer_search.records.run_table import RunTable
 from neural_optimizer_search.records.stored import StoredRows
+from neural_optimizer_search.user_error import UserError
 
 LAST_RULES = 4096  # number of recent rules that are kept, because many samples repeat a rule
 # Rules that are no sample yet come last, by their keys: with many workers, chance decides which is measured first.
@@ -46,7 +47,7 @@ _BY_FIRST_SAMPLE = "COALESCE((SELECT MIN(position) FROM samples WHERE samples.ke
 SEARCH, PROMOTION = "search", "promotion"
 
 
-class NotThisRun(ValueError):
+class NotThisRun(UserError):
     """The ledger belongs to another run, or is not of the expected kind."""
 
 

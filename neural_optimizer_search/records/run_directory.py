@@ -13,6 +13,7 @@ from neural_optimizer_search.command_line import Parser, quote
 from neural_optimizer_search.file_lock import InUse
 from neural_optimizer_search.files import Damaged, require_own
 from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.user_error import UserError
 
 LEDGER = "ledger.sqlite"
 LEADERBOARD = "leaderboard.txt"
@@ -91,7 +92,7 @@ def explain_no_resume(p: Parser, directory: Path, what: str) -> Iterator[None]:
         p.error(f"argument --resume: {directory} is not {what}: {error}")
     except (OSError, sqlite3.OperationalError) as error:
         p.error(f"argument --resume: {directory} cannot be opened now: {error}. Fix that, and try again.")
-    except (ValueError, sqlite3.Error) as error:
+    except (UserError, sqlite3.Error) as error:
         p.error(f"argument --resume: {directory} is not {what}: {error}")
 
 

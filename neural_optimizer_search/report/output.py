@@ -6,11 +6,12 @@ from pathlib import Path
 
 from neural_optimizer_search.files import Damaged, require_regular, write_whole
 from neural_optimizer_search.report.page import is_page
+from neural_optimizer_search.user_error import UserError
 
 _BEGINNING = 4096  # bytes at the start of a file that tell whether it is a report
 
 
-class NotAReport(ValueError):
+class NotAReport(UserError):
     """The existing file is not a report, and stays as it is; the message says what it is."""
 
 

@@ -14,6 +14,7 @@ from typing import Any, Optional, Union
 
 from neural_optimizer_search import flags
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.measuring.probe import Probe
@@ -36,9 +37,10 @@ from neural_optimizer_search.search.ranking import (
     read_probes,
 )
 from neural_optimizer_search.search.score_words import ScoreWords, choose_words
+from neural_optimizer_search.user_error import UserError
 
 
-class NotARun(ValueError):
+class NotARun(UserError):
     """There is no search in the given directory, or it is damaged; the message names the place and the cause."""
 
 
@@ -216,7 +218,7 @@ def read(place: Union[str, Path]) -> RecordedSearch:
         raise NotARun(f"{place} is not a run of nos-search: {ledger_path} does not exist.") from None
     except (OSError, sqlite3.OperationalError) as error:
         raise NotARun(f"{place} cannot be read now: {error}") from error
-    except (ValueError, sqlite3.Error) as error:
+    except (Damaged, sqlite3.Error) as error:
         raise NotARun(f"{place} is not a run that can be read: {error}") from error
 
 

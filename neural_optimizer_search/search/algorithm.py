@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Optional
 
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
+from neural_optimizer_search.user_error import UserError
 
 
 class Trial(NamedTuple):
@@ -45,7 +46,7 @@ class Proposal(NamedTuple):
     trials: Optional[Sequence[Trial]] = None
 
 
-class StateLost(ValueError):
+class StateLost(UserError):
     """The saved state of an algorithm cannot be restored; the message says what to do."""
 
 

@@ -23,6 +23,7 @@ from neural_optimizer_search.search.config import NO_CACHE, SearchConfig
 from neural_optimizer_search.search.prepared import join_identities
 from neural_optimizer_search.search.registry import UnknownAlgorithm, find_algorithm
 from neural_optimizer_search.tasks import UnknownTask
+from neural_optimizer_search.user_error import UserError
 
 # The fields that a training with fresh seeds takes over from the search.
 _KEPT = ("rule", "form", "learning_rate", "schedule", "weight_decay")
@@ -54,7 +55,7 @@ def check_run(out: Path) -> Check:
         return Check(False, f"{out} is not a run of nos-search: {error}")
     except (OSError, sqlite3.OperationalError) as error:
         return Check(False, f"{out} cannot be checked now: {error}")
-    except (ValueError, sqlite3.Error) as error:
+    except (UserError, sqlite3.Error) as error:
         return Check(False, f"{out} is damaged, or no search: {error}")
     return Check(True, f"{out} is intact: {', '.join(filter(None, found))}.")
 

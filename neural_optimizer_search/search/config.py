@@ -30,6 +30,7 @@ from neural_optimizer_search.search.registry import (
 from neural_optimizer_search.tasks import TASKS
 from neural_optimizer_search.tasks.config import TaskConfig
 from neural_optimizer_search.tasks.protocol import Protocol, Racing
+from neural_optimizer_search.user_error import UserError
 from neural_optimizer_search.workers.config import WorkerConfig
 
 HYPERPARAMETERS = ("paper", "fast")
@@ -251,7 +252,7 @@ class SearchConfig(BaselineConfig, WorkerConfig, TaskConfig):
         if self.space == COMPOSED:
             return ComposedSpace()
         if self.depth is None:
-            raise ValueError(f"must be 1 to {MAX_DEPTH} in the space {self.space}. Received: left out.")
+            raise UserError(f"must be 1 to {MAX_DEPTH} in the space {self.space}. Received: left out.")
         space = search_space(self.space, self.depth)
         return space.unconstrained() if self.unconstrained else space
 

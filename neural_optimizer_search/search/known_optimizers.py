@@ -13,6 +13,7 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
+from neural_optimizer_search.user_error import UserError
 from neural_optimizer_search.workers.executor import TaskFailed
 
 # The names of catalogue rows in tables; any other row keeps its catalogue name. The first six are the paper's.
@@ -53,7 +54,7 @@ def find_known_optimizers(names: str) -> dict[str, Rule]:
       names: Names from the catalogue, in upper or lower case, or formulas, separated by commas.
 
     Raises:
-      ValueError: If one is neither, or one is given twice.
+      UserError: If one is neither, or one is given twice.
 
     Example:
       >>> from neural_optimizer_search.search.known_optimizers import find_known_optimizers
@@ -65,7 +66,7 @@ def find_known_optimizers(names: str) -> dict[str, Rule]:
     for text in split_names(names):
         title, rule = _find(text)
         if rule.canonical() in seen:
-            raise ValueError(f"must name each optimizer once. Received twice: {shorten(text)!r}.")
+            raise UserError(f"must name each optimizer once. Received twice: {shorten(text)!r}.")
         seen.add(rule.canonical())
         found[title] = rule
     return found
@@ -90,7 +91,7 @@ def _find(text: str) -> tuple[str, Rule]:
     try:
         rule = parse_formula(text)
     except FormulaError as error:
-        raise ValueError(
+        raise UserError(
             "must be names of the catalogue, which nos-optimizers lists, or formulas, with commas between them. "
             f"{describe_unknown(text, error)}"
         ) from None
@@ -108,7 +109,7 @@ def _check_names(text):
     """The `parse` of the flag."""
     try:
         find_known_optimizers(text)
-    except ValueError as error:
+    except UserError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return ",".join(split_names(text))
 

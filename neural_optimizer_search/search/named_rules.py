@@ -15,6 +15,7 @@ from neural_optimizer_search.records.rows import Start, read_rule, write_rule
 from neural_optimizer_search.search.archive import read_archive
 from neural_optimizer_search.search.known_optimizers import describe_unknown
 from neural_optimizer_search.search.ranking import SHOWN, read_found_rules
+from neural_optimizer_search.user_error import UserError
 
 RUN = "run:"
 ARCHIVE, PUBLISHED, NONE = "archive", "catalogue", "none"
@@ -24,17 +25,17 @@ def find_rule(text: str) -> Rule:
     """Finds the rule that a text names; RUN#K is the rule of rank K in the leaderboard of the run in directory RUN.
 
     Raises:
-      ValueError: If there is no such rule; the message says why.
-      OSError, sqlite3.Error: If a run cannot be read.
+      UserError: If there is no such rule; the message says why.
+      Damaged, OSError, sqlite3.Error: If a run cannot be read.
     """
     if _has_place(text):
         return _find_in_run(text).rule
     try:
         return _parse(text).rule
-    except ValueError as error:
+    except UserError as error:
         if os.path.isdir(text):
-            raise ValueError(f"must be RUN#K. For the best rule of this run: {text}#1") from None
-        raise ValueError(
+            raise UserError(f"must be RUN#K. For the best rule of this run: {text}#1") from None
+        raise UserError(
             "must be RUN#K, the K-th best rule of a run; a name of the catalogue, which the command nos-optimizers "
             f"lists; or a formula. {error}"
         ) from None
@@ -50,8 +51,8 @@ def find_starts(texts: Sequence[str]) -> list[Start]:
         of other searches. Or "none" alone.
 
     Raises:
-      ValueError: If a text names no rule; the message says which, and why.
-      OSError, sqlite3.Error: If a file or a run cannot be read.
+      UserError: If a text names no rule; the message says which, and why.
+      Damaged, OSError, sqlite3.Error: If a file or a run cannot be read.
 
     Example:
       >>> from neural_optimizer_search.search.named_rules import find_starts
@@ -59,7 +60,7 @@ def find_starts(texts: Sequence[str]) -> list[Start]:
       ['Adam', 'sign(m) * g, beta_1=0.5']
     """
     if NONE in texts and len(texts) > 1:
-        raise ValueError(f"must be {NONE} alone, or rules. Received: {shorten(' '.join(texts))}.")
+        raise UserError(f"must be {NONE} alone, or rules. Received: {shorten(' '.join(texts))}.")
     found: dict[str, Start] = {}
     for text in texts:
         for start in _find_some(text):
@@ -116,12 +117,12 @@ def _find_others(text):
         return [Start(one.rule) for one in read_archive().rules]
     try:
         return [_parse(text)]
-    except ValueError as error:
+    except UserError as error:
         if os.path.isdir(text):
-            raise ValueError(f"must not be a directory. For the best rules of a run: {RUN}{text}") from None
+            raise UserError(f"must not be a directory. For the best rules of a run: {RUN}{text}") from None
         if os.path.lexists(text):
             return read_starts(Path(text))
-        raise ValueError(
+        raise UserError(
             f"must be formulas, names of the catalogue, files of these, {RUN}RUN#K, {RUN}RUN, {PUBLISHED}, {ARCHIVE} "
             f"or {NONE}. {error} There is no such file either."
         ) from None
@@ -133,22 +134,22 @@ def _has_place(text):
 
 
 def _parse(text):
-    """The `Start` of a name or a formula; raises a ValueError whose message begins with what was received."""
+    """The `Start` of a name or a formula; raises a UserError whose message begins with what was received."""
     name = normalize_name(text)
     if name in CATALOGUE:
         return _make_named_start(CATALOGUE[name])
     try:
         return Start(parse_formula(text))
     except FormulaError as error:
-        raise ValueError(describe_unknown(text, error)) from None
+        raise UserError(describe_unknown(text, error)) from None
 
 
 def _require_recordable(rule):
-    """Returns the rule as a run would read it back; raises a ValueError if a run cannot record it."""
+    """Returns the rule as a run would read it back; raises a UserError if a run cannot record it."""
     try:
         return read_rule(write_rule(rule))
     except Damaged as error:
-        raise ValueError(f"must be rules that a run can hold: {shorten(rule.formula())}: {error}") from None
+        raise UserError(f"must be rules that a run can hold: {shorten(rule.formula())}: {error}") from None
 
 
 # -- Runs and files --------------------------------------------------------------------------------
@@ -158,13 +159,13 @@ def _find_in_run(text):
     """The contender that RUN#K names."""
     run, _, number = text.removeprefix(RUN).rpartition("#")
     if not run:
-        raise ValueError(f"must be RUN#K, where RUN is the directory of a run. Received: {shorten(text)!r}.")
+        raise UserError(f"must be RUN#K, where RUN is the directory of a run. Received: {shorten(text)!r}.")
     place = int(number)
     if place < 1:
-        raise ValueError(f"must be RUN#K with K at least 1. Received: {place}.")
+        raise UserError(f"must be RUN#K with K at least 1. Received: {place}.")
     found = _read_run(run)
     if place > len(found):
-        raise ValueError(
+        raise UserError(
             f"must be RUN#K with K at most {len(found)}, the number of rules of {run} that trained to the end, "
             f"without known optimizers. Received: {place}."
         )
@@ -173,7 +174,7 @@ def _find_in_run(text):
 
 def _find_best(run):
     if not run:
-        raise ValueError(f"must be {RUN}RUN, where RUN is the directory of a run. Received: {RUN!r}.")
+        raise UserError(f"must be {RUN}RUN, where RUN is the directory of a run. Received: {RUN!r}.")
     return _read_run(run)[:SHOWN]
 
 
@@ -181,9 +182,9 @@ def _read_run(run):
     try:
         found = read_found_rules(Path(run))
     except FileNotFoundError as error:
-        raise ValueError(f"{run} is not a run of nos-search: {error}") from None
+        raise UserError(f"{run} is not a run of nos-search: {error}") from None
     if not found:
-        raise ValueError(f"must be rules, and none of {run} trained to the end, apart from known optimizers.")
+        raise UserError(f"must be rules, and none of {run} trained to the end, apart from known optimizers.")
     return found
 
 

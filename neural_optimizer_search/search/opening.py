@@ -40,6 +40,7 @@ from neural_optimizer_search.search.registry import (
     preferred_algorithm,
     title_of,
 )
+from neural_optimizer_search.user_error import UserError
 
 # Maximum length of several tasks in the name of a run's directory; a single task may be longer.
 LONGEST_TASKS = 80
@@ -182,7 +183,7 @@ def find_start(p: Parser, config: SearchConfig) -> list[Start]:
     """
     try:
         return find_starts(config.starts_with)
-    except (OSError, ValueError, sqlite3.Error) as error:
+    except (OSError, UserError, sqlite3.Error) as error:
         p.error(f"argument --start: {error}")
 
 

@@ -13,6 +13,7 @@ from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks.named_task import NamedTask, join_hashes
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
+from neural_optimizer_search.user_error import UserError
 from neural_optimizer_search.workers.describing import Describer
 
 
@@ -63,7 +64,7 @@ class TaskRecord(Contract):
         ...
 
 
-class ChangedTask(ValueError):
+class ChangedTask(UserError):
     """A run was resumed with a task that differs from the one it began with; the message says how."""
 
 

@@ -24,6 +24,7 @@ from neural_optimizer_search.search.known_optimizers import (
     find_known_optimizers,
     name_known_optimizer,
 )
+from neural_optimizer_search.user_error import UserError
 
 SHOWN = 10  # rules that are measured with fresh seeds, and that tables show
 FRESH_SEEDS = 10  # number per rule, by default
@@ -276,7 +277,7 @@ def name_baselines(ledger: Ledger) -> dict[str, Rule]:
     """The rules of the known optimizers that a run began with, by name; empty if it names unknown ones."""
     try:
         return find_known_optimizers(str(complete(BaselineConfig, ledger.run.config)["baselines"]))
-    except ValueError:  # a ledger from somebody else may hold anything
+    except UserError:  # a ledger from somebody else may hold anything
         return {}
 
 
@@ -286,7 +287,7 @@ def read_found_rules(directory: Path) -> list[Contender]:
     Every RUN#K is resolved here.
 
     Raises:
-      OSError, ValueError, sqlite3.Error: If there is no run, or it is damaged, or of another version.
+      OSError, Damaged, sqlite3.Error: If there is no run, or it is damaged, or of another version.
     """
     with contextlib.closing(Ledger(directory / LEDGER, read_only=True)) as ledger:
         return [one for one in read_ranking(ledger).found if one.evaluation.status == "ok"]

@@ -23,6 +23,7 @@ from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search.algorithm import Algorithm
 from neural_optimizer_search.search.batch_sizes import OWN, BatchSizes
 from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.user_error import UserError
 
 GROUP = "neural_optimizer_search.algorithms"
 # The algorithms of this package.
@@ -41,7 +42,7 @@ PREFERRED, OF_PAPER, FALLBACK = "guided", "ppo", "local"
 OF_OWN_TASK = "settings"  # the default on a single task of the user's own
 
 
-class UnknownAlgorithm(ValueError):
+class UnknownAlgorithm(UserError):
     """There is no algorithm with this name, or it cannot run here; the message says why."""
 
 

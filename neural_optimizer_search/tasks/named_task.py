@@ -10,11 +10,12 @@ from neural_optimizer_search.command_line import NotFound, import_named, shorten
 from neural_optimizer_search.tasks.child import Child, hash_data
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
+from neural_optimizer_search.user_error import UserError
 
 TOLERANCE = 1e-4  # relative, of an untrained loss: another machine rounds differently
 
 
-class UnknownTask(ValueError):
+class UnknownTask(UserError):
     """There is no task with this name."""
 
 
@@ -42,12 +43,12 @@ class NamedTask:
         """The `Child` on which rules are measured."""
         child = load(self.name).child(protocol, data_dir)
         if self.data is not None and self.data != join_hashes(hash_data(child)):
-            raise ValueError(
+            raise UserError(
                 f"the data of {self.name} are others in each process, so that rewards cannot be compared: give the "
                 "generator or the shuffle that makes them a seed, or make the split once and keep it."
             )
         if not is_same_loss(self.untrained_loss, child.untrained_loss):
-            raise ValueError(
+            raise UserError(
                 f"the model of {self.name} is another in each process, so that rewards cannot be compared: with one "
                 f"seed, the untrained loss is {self.untrained_loss:.6g} in one and {child.untrained_loss:.6g} in "
                 "another. Give NumPy's generators a seed, and sort what is made from a set."

@@ -51,6 +51,7 @@ from neural_optimizer_search.tuning.plan import (
 from neural_optimizer_search.tuning.report import format_result
 from neural_optimizer_search.tuning.study_file import StudyFile, create
 from neural_optimizer_search.tuning.tuner import NothingTrained, carry_out
+from neural_optimizer_search.user_error import UserError
 from neural_optimizer_search.workers.describing import Describer
 from neural_optimizer_search.workers.executor import TaskFailed
 
@@ -144,7 +145,7 @@ def _open_old(p: Parser, given) -> OpenTuning:
 def _find_rule(p: Parser, config) -> Rule:
     try:
         return find_rule(config.rule)
-    except (OSError, ValueError, sqlite3.Error) as error:
+    except (OSError, UserError, sqlite3.Error) as error:
         p.error(f"argument RULE: {error}")
 
 

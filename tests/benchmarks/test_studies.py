@@ -12,6 +12,7 @@ from benchmarks import run
 from benchmarks.studies import STUDIES, Study, StudyFailed, load_study
 from neural_optimizer_search import flags
 from neural_optimizer_search.stopping import STOPPED
+from neural_optimizer_search.user_error import UserError
 
 
 @pytest.fixture(params=STUDIES)
@@ -147,7 +148,7 @@ def test_the_last_line_has_the_figures(run_study, capsys):
     assert first == "A table." and json.loads(last) == dict(seeds=5)
 
 
-@pytest.mark.parametrize("error", [ValueError, FileNotFoundError, StudyFailed])
+@pytest.mark.parametrize("error", [UserError, FileNotFoundError, StudyFailed])
 def test_what_a_study_says_is_wrong_is_one_line(run_study, error, capsys):
     def do(config):
         raise error("argument --seeds: must be fewer")
@@ -156,6 +157,23 @@ def test_what_a_study_says_is_wrong_is_one_line(run_study, error, capsys):
         run_study(do)
     assert stopped.value.code == 2
     assert capsys.readouterr().err == "python -m benchmarks.run scaling: argument --seeds: must be fewer\n"
+
+
+def test_a_fault_of_a_study_keeps_its_traceback(run_study):
+    with pytest.raises(ValueError, match=r"max\(\)"):
+        run_study(lambda config: max([]))
+
+
+def test_a_setting_that_is_refused_is_one_line(monkeypatch, capsys):
+    class Strict(Config):
+        def __init__(self, seeds):
+            raise ValueError("Argument `seeds` must be fewer.")
+
+    monkeypatch.setattr(run, "load_command", lambda name: run.Command("A study.", Strict, None))
+    with pytest.raises(SystemExit) as stopped:
+        run.main(["scaling", "--seeds", "5"])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == "python -m benchmarks.run scaling: Argument `seeds` must be fewer.\n"
 
 
 def test_ctrl_c_is_no_error(run_study, capsys):
@@ -176,3 +194,13 @@ def test_a_library_that_is_missing_is_named(monkeypatch, capsys):
     assert stopped.value.code == 2 and "No module named 'ray'" in capsys.readouterr().err
     assert run.main(["--help"]) == 0
     assert "(cannot run: No module named 'ray')" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["scaling"], ["--help"]])
+def test_a_name_that_a_module_of_our_own_lacks_is_no_missing_library(words, monkeypatch):
+    def load(name):
+        from benchmarks.studies import no_such_study  # noqa: F401
+
+    monkeypatch.setattr(run, "load_command", load)
+    with pytest.raises(ImportError, match="cannot import name 'no_such_study'"):
+        run.main(words)

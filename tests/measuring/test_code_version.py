@@ -26,6 +26,7 @@ WITHOUT_INFLUENCE = {
     "dsl.rule_checks": "refuses rules, and changes none",
     "file_lock": "lets one process at a time write",
     "plurals": "writes counts in messages",
+    "user_error": "the class of errors for users",
     "measuring.kept_runs": "parts of trainings of promotions, which are not cached",
     "measuring.progress": "says how far a training is",
     "measuring.recording": "records gradients, which no reward depends on",

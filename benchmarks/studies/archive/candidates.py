@@ -17,6 +17,7 @@ from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.archive import ArchivedRule
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.ranking import read_found_rules
+from neural_optimizer_search.user_error import UserError
 
 # Rules of several tasks are compared only by the screen's probe, because its gradients are those of no task.
 LIKENESS = Likeness(probe=0.995)
@@ -51,20 +52,20 @@ def read_searches(directories: Sequence[pathlib.Path], top: int) -> list[Searche
     """Reads the best `top` rules of each search.
 
     Raises:
-      ValueError: If there are none, one is not a search, two have the same name, or a task has several protocols.
+      UserError: If there are none, one is not a search, two have the same name, or a task has several protocols.
     """
     if not directories:
-        raise ValueError("argument --searches: must name directories of searches. Received none.")
+        raise UserError("argument --searches: must name directories of searches. Received none.")
     try:
         found = [_read(directory, top) for directory in directories]
-    except (OSError, ValueError, sqlite3.Error) as error:
-        raise ValueError(f"argument --searches: {error}") from error
+    except (OSError, UserError, sqlite3.Error) as error:
+        raise UserError(f"argument --searches: {error}") from error
     names = [one.name for one in found]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise ValueError(f"argument --searches: must have different names. Received twice: {twice}.")
+        raise UserError(f"argument --searches: must have different names. Received twice: {twice}.")
     protocols = {(one.task, one.protocol) for one in found}
     if len({task for task, _ in protocols}) < len(protocols):
-        raise ValueError("argument --searches: must have one protocol a task.")
+        raise UserError("argument --searches: must have one protocol a task.")
     return found
 
 
@@ -76,7 +77,7 @@ def _read(directory, top):
     if not isinstance(task, str):
         task, *others = task
         if others:
-            raise ValueError(f"{directory} searched on several tasks.")
+            raise UserError(f"{directory} searched on several tasks.")
     # Constants were tuned for one task, so other tasks start from the form without them.
     rules = [forms.get(one.evaluation.form, one.rule) for one in read_found_rules(directory)[:top]]
     about = dict(task=task, protocol=config["protocol"], steps=steps, **{name: config.get(name) for name in _ABOUT})

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 from neural_optimizer_search.command_line import shorten
+from neural_optimizer_search.user_error import UserError
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -54,7 +55,7 @@ def find_interpreter(backend: str, named: Sequence[Interpreter] = ()) -> Optiona
       named: Interpreters that the user named; if any is for this backend, no other is tried.
 
     Raises:
-      ValueError: If a named interpreter is not a program.
+      UserError: If a named interpreter is not a program.
     """
     asked = [_find_program(one) for one in named if one.backend == backend] or [sys.executable, *_ENVIRONMENTS]
     return next((path for path in asked if backend in _backends_of(path)), None)
@@ -63,7 +64,7 @@ def find_interpreter(backend: str, named: Sequence[Interpreter] = ()) -> Optiona
 def _find_program(one):
     found = shutil.which(one.path)
     if found is None:
-        raise ValueError(
+        raise UserError(
             f"argument --python: {one.backend}=PATH must name a Python that runs. Received: {shorten(one.path)!r}."
         )
     return os.path.abspath(found)  # not resolved, because the Python of a virtual environment is a link

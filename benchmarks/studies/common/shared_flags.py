@@ -12,6 +12,7 @@ from neural_optimizer_search.dsl.presets import PRESETS
 from neural_optimizer_search.dsl.search_space import MAX_DEPTH
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.tasks import TASKS
+from neural_optimizer_search.user_error import UserError
 
 
 def task_flag() -> Any:
@@ -50,10 +51,10 @@ def find_protocol(task: Any, name: str, **changes: Any) -> Any:
     """A task's protocol by name, with changes.
 
     Raises:
-      ValueError: If the task has no protocol of this name.
+      UserError: If the task has no protocol of this name.
     """
     if name not in task.protocols:
-        raise ValueError(f"argument --protocol: must be one of {', '.join(task.protocols)}. Received: {name!r}.")
+        raise UserError(f"argument --protocol: must be one of {', '.join(task.protocols)}. Received: {name!r}.")
     return dataclasses.replace(task.protocols[name], **changes)
 
 
