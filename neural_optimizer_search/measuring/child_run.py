@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 import tensorflow as tf
 
+from neural_optimizer_search.user_error import UserError
+
 # A piece is one call of the graph. Between pieces, a worker reports its progress, and may save it.
 PIECE_SECONDS = 10.0
 FIRST_PIECE = 10  # steps, while the duration of a step is unknown
@@ -39,7 +41,7 @@ class TrainingRun(NamedTuple):
           ValueError: If no step updated the weights.
         """
         if self.finite and np.isnan(self.update_rms):
-            raise ValueError(
+            raise UserError(
                 f"The model's `train_step` applied no gradients in {self.steps} steps, so that the scale of updates "
                 "is unknown. Give `sizes` more `probe_steps` than there are steps without an update."
             )

@@ -15,6 +15,7 @@ from neural_optimizer_search.dsl.token_interpreter import read_beta, step_from_t
 from neural_optimizer_search.flat_weights import assign, flat
 from neural_optimizer_search.keras_versions import initialize
 from neural_optimizer_search.operations import on_tensorflow
+from neural_optimizer_search.user_error import UserError
 
 GRADIENT_DESCENT = encode(Rule((Iteration("g", "1", "identity", "identity", "left"),)))
 
@@ -89,7 +90,7 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
         self.calls += 1
         pairs = [(g, w) for g, w in zip(grads, trainable_variables) if g is not None]
         if not pairs:
-            raise ValueError("No weight of the model has a gradient. Look at what the loss computes.")
+            raise UserError("No weight of the model has a gradient. Look at what the loss computes.")
         gradients, weights = zip(*pairs)
         self._update(flat(self._clip_gradients(gradients)), weights)
         for weight in weights:

@@ -25,6 +25,7 @@ from neural_optimizer_search.measuring.token_optimizer import GRADIENT_DESCENT, 
 from neural_optimizer_search.tasks.child import Child, eager_functions, gather, length, rows
 from neural_optimizer_search.tasks.keras_steps import clipping_of, replace_optimizer, tensorflow_variable
 from neural_optimizer_search.tasks.shared_data import is_large, share
+from neural_optimizer_search.user_error import UserError
 
 # Loss scaling skips updates until its scale, initially 2^15, is small enough; gradients may also be accumulated.
 MOST_WITHOUT_UPDATE = 16
@@ -325,7 +326,7 @@ def _new_variables() -> Iterator[list[tuple[tf.Variable, tf.Tensor]]]:
 def _check_calls(calls):
     """Raises an error unless the weights, which are one vector, are updated exactly once a step."""
     if calls != 1:
-        raise ValueError(
+        raise UserError(
             "The model's `train_step` must have `self.optimizer` apply gradients once a step, or once in at most "
             f"{MOST_WITHOUT_UPDATE} steps. It does so {calls} times."
         )
@@ -336,7 +337,7 @@ def _check_weights(model, made):
     own = {id(variable.handle) for variable, _ in made}  # mixed precision wraps the variables themselves
     outside = [w.name for w in model.trainable_variables if id(tensorflow_variable(w).handle) not in own]
     if outside:
-        raise ValueError(
+        raise UserError(
             "Argument `model` must make all the weights that it trains each time, and not call clear_session, which "
             f"hides them. Received from elsewhere: {', '.join(outside)}."
         )

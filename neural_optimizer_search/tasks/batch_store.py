@@ -11,6 +11,7 @@ import tensorflow as tf
 from neural_optimizer_search.tasks.child import length
 from neural_optimizer_search.tasks.shared_data import is_large, leave_pool, share
 from neural_optimizer_search.tasks.user_arrays import check_examples, drop_none
+from neural_optimizer_search.user_error import UserError
 
 ALL = sys.maxsize  # as a number of examples
 ENDLESS = 2**15  # batches after which data of unknown length count as endless: about a minute
@@ -67,7 +68,7 @@ class BatchStore:
         self._check_size(self._bytes)
         if not self._has_end and len(self.batches) >= ENDLESS:
             count = len(self.batches)
-            raise ValueError(
+            raise UserError(
                 f"Argument `{self._argument}` must end, or be told where to. Received: {self._kind} that had no end "
                 f"in {count} batches of {self._examples} examples, which take {self._bytes} bytes of "
                 f"max_bytes={self._max_bytes}. {advise(self._argument)}; if it ends later, with a larger number."
@@ -95,7 +96,7 @@ class BatchStore:
     def _check_size(self, size):
         if size > self._max_bytes:
             kind = self._kind if self._has_end else f"{self._kind}, which may have no end"
-            raise ValueError(
+            raise UserError(
                 f"Argument `{self._argument}` must fit in memory, in max_bytes={self._max_bytes} of each process. "
                 f"Received: {kind}, of which {self._examples} examples take {size} bytes. {advise(self._argument)}; "
                 "or raise `max_bytes`."

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from neural_optimizer_search.keras_versions import KERAS_3
+from neural_optimizer_search.user_error import UserError
 
 
 def weigh_classes(data: Any, class_weight: Mapping[int, float], argument: str) -> Any:
@@ -22,14 +23,14 @@ def weigh_classes(data: Any, class_weight: Mapping[int, float], argument: str) -
       ValueError: If there is no such y, or a class without weight.
     """
     if not isinstance(class_weight, Mapping) or not all(_is_number(key) for key in class_weight):
-        raise ValueError(
+        raise UserError(
             "Argument `class_weight` must be a dict from the number of a class to its weight, such as "
             f"{{0: 1.0, 1: 2.5}}. Received: {class_weight!r}."
         )
     x, y, weights = tf.keras.utils.unpack_x_y_sample_weight(data)
     if y is None or tf.nest.is_nested(y) or isinstance(y, tf.RaggedTensor):
         what = "no targets" if y is None else "ragged targets" if tf.is_tensor(y) else "targets of several outputs"
-        raise ValueError(
+        raise UserError(
             f"Argument `class_weight` must be None unless `{argument}` has one tensor of targets. Received: {what}. "
             "Give the weights of examples as the third part of the data: (x, y, sample_weight)."
         )
@@ -50,7 +51,7 @@ def _of_each(classes, class_weight):
     numbers, places = np.unique(classes, return_inverse=True)
     missing = [int(number) for number in numbers if number not in class_weight]
     if missing and not KERAS_3:
-        raise ValueError(
+        raise UserError(
             "Argument `class_weight` must have a weight for each class of the targets. "
             f"Received: {dict(class_weight)}, without {', '.join(map(str, missing[:5]))}."
         )

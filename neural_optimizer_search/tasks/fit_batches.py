@@ -12,6 +12,7 @@ from typing import Any, Optional
 import tensorflow as tf
 
 from neural_optimizer_search.tasks.user_arrays import as_arrays, check_examples, drop_none
+from neural_optimizer_search.user_error import UserError
 
 _END = object()  # marks the end of an iterator
 
@@ -67,7 +68,7 @@ def give_batches(take: Callable[[Any], bool], data: Any, argument: str, batch_si
         error, traceback = raised[0]
         raise error.with_traceback(traceback)
     if refusal:
-        raise ValueError(f"Argument `{argument}` must be data that Keras's `fit` takes. Keras says: {refusal}")
+        raise UserError(f"Argument `{argument}` must be data that Keras's `fit` takes. Keras says: {refusal}")
 
 
 def _arguments(data, argument, note):

@@ -12,6 +12,7 @@ import tensorflow as tf
 from neural_optimizer_search.code_hash import hash_code
 from neural_optimizer_search.tasks.child import Child
 from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.user_error import UserError
 
 
 class Examples(NamedTuple):
@@ -87,7 +88,7 @@ class ImageTask:
     def child(self, protocol: Protocol, data_dir: Optional[str] = None) -> Child:
         """The `Child` on which rules are measured."""
         if protocol.batch_size is None:
-            raise ValueError("Argument `protocol` must have a batch_size, for the images are in no batches.")
+            raise UserError("Argument `protocol` must have a batch_size, for the images are in no batches.")
         splits = self.splits(protocol, data_dir)
         shape, network = splits.train.images.shape[1:], self.networks[protocol.name]
         return Child(
@@ -120,7 +121,7 @@ class ImageTask:
         examples = self.load(data_dir)
         wanted = protocol.train_examples + protocol.validation_examples
         if wanted > len(examples.labels):
-            raise ValueError(
+            raise UserError(
                 f"The protocol wants {wanted} examples (`train_examples` + `validation_examples`), and the "
                 f"task {self.name!r} has {len(examples.labels)}."
             )

@@ -18,6 +18,7 @@ from neural_optimizer_search.tasks.class_weights import weigh_classes
 from neural_optimizer_search.tasks.fit_batches import count_batches, give_batches
 from neural_optimizer_search.tasks.reading_bar import reading_bar
 from neural_optimizer_search.tasks.user_arrays import as_arrays, check_examples, drop_none
+from neural_optimizer_search.user_error import UserError
 
 # `fit` copies its arguments, so it gets large arrays in parts.
 PART_BYTES = 2**26
@@ -86,7 +87,7 @@ def read_into_memory(
         data = _check_start(data, argument)
     has_end = _has_end(data)
     if has_end is False and limit == ALL and batches is None:
-        raise ValueError(
+        raise UserError(
             f"Argument `{argument}` must end, because its examples are kept in memory. Received: {_name(data)} "
             f"without end. {advise(argument)}, or leave out `repeat`."
         )
@@ -114,7 +115,7 @@ def _read(data, argument, store, limit):
     else:
         give_batches(store.take, data, argument)
     if not store.batches:
-        raise ValueError(f"Argument `{argument}` must have examples. Received: {_name(data)} of 0 examples.")
+        raise UserError(f"Argument `{argument}` must have examples. Received: {_name(data)} of 0 examples.")
 
 
 def _find_size(arrays):
@@ -146,7 +147,7 @@ def _has_end(data):
 
 def _check_batches(argument, batches):
     if batches is not None and (not isinstance(batches, int) or batches < 1):
-        raise ValueError(
+        raise UserError(
             f"Argument `{STEPS[argument]}` must be a whole number of at least 1, or None. Received: {batches!r}."
         )
 
@@ -156,11 +157,11 @@ def _check_arrays(data, argument):
     parts = drop_none(data) if isinstance(data, tuple) else (data,)
     if not 1 <= len(parts) <= 3 or not (isinstance(data, (tuple, dict)) or hasattr(data, "shape")):
         received = f"a tuple of {len(data)} parts" if isinstance(data, tuple) else type(data).__name__
-        raise ValueError(f"Argument `{argument}` must be {KINDS}. Received: {received}.")
+        raise UserError(f"Argument `{argument}` must be {KINDS}. Received: {received}.")
     parts = tuple(as_arrays(part, argument) for part in parts)
     check_examples(parts, argument)
     if not length(parts):
-        raise ValueError(f"Argument `{argument}` must have examples. Received: arrays of 0 examples.")
+        raise UserError(f"Argument `{argument}` must have examples. Received: arrays of 0 examples.")
     return parts
 
 
@@ -168,7 +169,7 @@ def _check_start(iterator, argument):
     """The iterator, after reading its first batch to check that there is one."""
     first = list(itertools.islice(iterator, 1))
     if not first:
-        raise ValueError(
+        raise UserError(
             f"Argument `{argument}` must have examples. Received: a generator at its end. One that was "
             "read cannot be read again: give the function that makes it."
         )

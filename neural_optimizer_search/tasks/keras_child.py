@@ -11,6 +11,7 @@ import tensorflow as tf
 from neural_optimizer_search.tasks.child import gather, length, rows
 from neural_optimizer_search.tasks.keras_steps import as_traced_by_fit
 from neural_optimizer_search.tasks.metric_scale import MetricScale, without_number
+from neural_optimizer_search.user_error import UserError
 
 # Names that `compile` accepts besides those of Keras's metrics.
 NAMES_FOR_COMPILE = ("loss", "accuracy", "acc", "crossentropy", "ce")
@@ -36,11 +37,11 @@ class CompiledModel:
         with generators_with_state():
             model = self.factory()
             if not isinstance(model, tf.keras.Model):
-                raise ValueError(f"Argument `model` must be a function that makes a Keras model. It made: {model!r}.")
+                raise UserError(f"Argument `model` must be a function that makes a Keras model. It made: {model!r}.")
             is_compiled = getattr(model, "optimizer", None) is not None
             if self.loss is not None:
                 if is_compiled:
-                    raise ValueError(
+                    raise UserError(
                         "Argument `model` must make a new model each time, and with `loss` one that is not compiled: "
                         "a compiled model has its own loss and metrics. Received: a compiled model."
                     )
@@ -49,13 +50,13 @@ class CompiledModel:
                     _require_known("metric", self.metric, tf.keras.metrics.get)
                 model.compile(loss=self.loss, loss_weights=self.loss_weights, metrics=self._metrics())
             elif not is_compiled:
-                raise ValueError(
+                raise UserError(
                     "Argument `model` must make a model that is compiled, or argument `loss` must be given: a loss "
                     "of Keras, its name, or a function of (targets, predictions). Received: a model that is not "
                     "compiled, and no loss."
                 )
         if getattr(model, "run_eagerly", False):
-            raise ValueError(
+            raise UserError(
                 "Argument `model` must make a model that Keras can trace: compile it without run_eagerly=True, with "
                 "which Python code would run once for all steps."
             )
@@ -75,7 +76,7 @@ def _require_known(argument, name, find):
     with contextlib.suppress(ValueError, TypeError):  # Keras 3 raises one of these, Keras 2 may return the name
         found = find(name) if isinstance(name, str) else len
     if not callable(found):
-        raise ValueError(
+        raise UserError(
             f"Argument `{argument}` must be a {argument} of Keras, its name, or a function of (targets, "
             f"predictions). Received: {name!r}."
         )
@@ -125,19 +126,19 @@ class Validation:
     def _read(self, logs):
         """[loss, metric] over all batches so far, from the result of `test_step`."""
         if not isinstance(logs, Mapping):
-            raise ValueError(
+            raise UserError(
                 f"The model's `test_step` must return a dict of metrics by name, as Keras's does. Received: {logs!r}."
             )
         name = find_name(logs, self.metric, self.is_only)
         metric, loss = logs[name], logs.get("loss")
         if any(isinstance(value, Mapping) for value in (metric, loss)):
-            raise ValueError(
+            raise UserError(
                 "The model's `test_step` must return a dict of numbers by name, without dicts in it. "
                 f"Received the names: {', '.join(logs)}."
             )
         metric = tf.cast(metric, tf.float32)
         if metric.shape.rank:
-            raise ValueError(
+            raise UserError(
                 f"Argument `metric` must be a metric of one number. Received: {name!r}, which has the shape "
                 f"{tuple(metric.shape)}. A metric of Keras that has one number a class takes `average`."
             )
@@ -177,7 +178,7 @@ def find_name(logs: Mapping[str, Any], metric: Any, is_only: bool) -> str:
     if len(names) != 1:
         numbered = any(re.search(r"_\d", name) for name in logs)
         advice = " Keras counts unnamed layers and metrics on from model to model: name them." if numbered else ""
-        raise ValueError(
+        raise UserError(
             f"Argument `metric` must be a metric that the model is compiled with, one of: {', '.join(logs)}. "
             f"Received: {metric!r}.{advice}"
         )

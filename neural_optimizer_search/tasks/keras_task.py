@@ -22,6 +22,7 @@ from neural_optimizer_search.tasks.keras_child import (
 from neural_optimizer_search.tasks.keras_protocols import SCORE_REWARDS, SIZES, make_protocols
 from neural_optimizer_search.tasks.metric_scale import MetricScale, higher_is_better
 from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.user_error import UserError
 
 BATCH_SIZE = 32  # for data without batches, as in Keras's `fit`
 
@@ -214,12 +215,12 @@ class KerasTask:
         examples = length(train.data)
         given = protocol.batch_size
         if given is not None and given > examples:
-            raise ValueError(
+            raise UserError(
                 f"Argument `sizes` must have a batch_size of at most {examples}, the examples of `train`. "
                 f"Received: {given}."
             )
         if fixed is not None and given not in (None, fixed):
-            raise ValueError(
+            raise UserError(
                 f"Argument `sizes` must have the batch_size {fixed}, to which the model's inputs are fixed. "
                 f"Received: {given}."
             )
@@ -234,9 +235,9 @@ class KerasTask:
         if self.worst is None and not best and not math.isfinite(untrained):
             told = f"The metric of the untrained model on the validation data is {untrained}:"
             advice = "look for NaN and infinity in the data, and at what the metric computes."
-            raise ValueError(" ".join([told, advice, *wrong_numbers]))
+            raise UserError(" ".join([told, advice, *wrong_numbers]))
         if not ((worst < best) if best else (0.0 < worst < float("inf"))):
-            raise ValueError(
+            raise UserError(
                 f"Argument `worst` must be {'less than 1' if best else 'a finite number above 0'} for a metric of "
                 f"which {'higher' if best else 'lower'} values are better. Received: {self.worst}; the untrained "
                 f"model has {untrained:.4g}. A metric of another range needs a function that maps it to one from 0 "
@@ -259,12 +260,12 @@ def _check_batches(model, validation, batch_size):
     """Checks that a model with a fixed batch size or a state suits these batches."""
     fixed = fixed_batch_size(model)
     if fixed is not None and (batch_size != fixed or length(validation) % fixed):
-        raise ValueError(
+        raise UserError(
             f"Argument `validation` must be in batches of {fixed}, to which the model's inputs are fixed, without a "
             f"rest. Received: {length(validation)} examples in batches of {batch_size}."
         )
     if is_stateful(model):
-        raise ValueError(
+        raise UserError(
             "Argument `model` must make a model without stateful=True: batches come in random order, so that no "
             "state belongs to the next one."
         )
@@ -275,13 +276,13 @@ def _check_weights(model, another):
         id(weight) for weight in another.trainable_variables
     }
     if shared or not model.trainable_variables:
-        raise ValueError(
+        raise UserError(
             "Argument `model` must make a model with trainable weights of its own each time. Two models that it made "
             f"{'share weights' if shared else 'have none'}."
         )
     kinds = {tf.as_dtype(weight.dtype).name for weight in model.trainable_variables}
     if kinds != {"float32"}:
-        raise ValueError(
+        raise UserError(
             f"Argument `model` must make a model whose trainable weights are float32. "
             f"Received: {', '.join(sorted(kinds))}."
         )

@@ -8,6 +8,7 @@ from typing import Optional
 
 from neural_optimizer_search.arguments import check_int, check_number
 from neural_optimizer_search.schedule_shape import CONSTANT, Schedule, is_weight_decay
+from neural_optimizer_search.user_error import UserError
 
 DECADES = tuple(10.0**i for i in range(-5, 2))  # section 4.2: 10^i with i from -5 to 1
 
@@ -50,7 +51,7 @@ def make_reward(name: str, uniform_loss: Optional[float]) -> Callable[..., float
     """
     if name == "mean_cross_entropy" and uniform_loss is None:
         others = ", ".join(other for other in REWARDS if other != name)
-        raise ValueError(
+        raise UserError(
             f"Argument `reward` must be one of: {others}, because this task's loss has no value for a uniform guess. "
             f"Received: {name!r}."
         )

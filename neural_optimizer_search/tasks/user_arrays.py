@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from neural_optimizer_search.user_error import UserError
+
 
 def as_arrays(part: Any, argument: str) -> Any:
     """Converts a nest: lists of numbers and strings become arrays, and arrays of strings become tensors.
@@ -36,19 +38,19 @@ def check_examples(data: Any, argument: str, advice: str = "") -> None:
     for part in parts:
         if isinstance(part, tf.SparseTensor) or (hasattr(part, "toarray") and hasattr(part, "tocsr")):
             dense = "tf.sparse.to_dense(...)" if isinstance(part, tf.SparseTensor) else ".toarray()"
-            raise ValueError(
+            raise UserError(
                 f"Argument `{argument}` must have dense or ragged arrays. Received: {_describe(part)}. Make it "
                 f"dense with {dense}."
             )
         if not hasattr(part, "shape"):
-            raise ValueError(
+            raise UserError(
                 f"Argument `{argument}` must have arrays, tensors or pandas frames. Received: {_describe(part)} in "
                 f"place of one.{advice}"
             )
     lengths = {part.shape[0] if len(part.shape) else None for part in parts}
     if len(lengths) != 1 or None in lengths:
         shapes = tf.nest.map_structure(lambda part: tuple(part.shape), data)
-        raise ValueError(
+        raise UserError(
             f"Argument `{argument}` must have arrays whose first axis counts examples, the same number in all. "
             f"Received shapes: {shapes}.{advice}"
         )
@@ -71,7 +73,7 @@ def _as_array(values, argument):
     try:
         return np.asarray(values)
     except ValueError as error:
-        raise ValueError(
+        raise UserError(
             f"Argument `{argument}` must have lists of one length. Received: lists of several lengths. Pad them, or "
             "make a tf.ragged.constant of them."
         ) from error
@@ -82,7 +84,7 @@ def _as_strings(array, argument):
         return tf.constant(array, tf.string)
     except (TypeError, ValueError) as error:
         first = array.flat[0] if array.size else None
-        raise ValueError(
+        raise UserError(
             f"Argument `{argument}` must have arrays of numbers, Booleans or strings. Received: an array of objects, "
             f"of which the first is {_describe(first)}. Convert it with `astype`."
         ) from error

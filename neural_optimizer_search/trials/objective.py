@@ -13,6 +13,7 @@ from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.tasks.protocol import Protocol, make_reward
 from neural_optimizer_search.trials.first_trials import count_probe_steps
 from neural_optimizer_search.trials.setting import Setting
+from neural_optimizer_search.user_error import UserError
 
 
 class Progress(NamedTuple):
@@ -95,7 +96,7 @@ class Objective:
             scores, losses = run.scores[:seen].tolist(), run.losses[:seen].tolist()
             finite = run.finite and bool(np.isfinite(losses).all())
             if finite and (wrong := describe_wrong_scores(scores)):
-                raise ValueError(wrong)
+                raise UserError(wrong)
             yield Progress(run.steps, float(self._pay(scores, losses)) if finite else 0.0, finite)
             if not finite:
                 return

@@ -19,6 +19,7 @@ from neural_optimizer_search.measuring.progress import Progress, told_to
 from neural_optimizer_search.tasks import UnknownTask
 from neural_optimizer_search.tasks.joint_task import JointTask, Measurable
 from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.user_error import UserError
 from neural_optimizer_search.workers.executor import MEASURE, Ask
 from neural_optimizer_search.workers.placement import ONE_THREAD, Misplaced, Share
 from neural_optimizer_search.workers.worker import Answer, Failed, Measured, Ready, StartAnswer, Unmeasurable
@@ -94,11 +95,11 @@ def explain(error: BaseException) -> Unmeasurable:
 
 
 def _says_all(error):
-    """Whether the error's text was written for the user of the command."""
+    """Whether the error's text was written for the user, and raised without code of the user in between."""
     if isinstance(error, OSError) and error.errno is not None:  # the system's words, which do not say where
         return False
     return isinstance(error, (UnknownTask, MissingPackage, Misplaced)) or (
-        isinstance(error, (ValueError, FileNotFoundError)) and is_of_this_package(error)
+        isinstance(error, (UserError, FileNotFoundError)) and is_of_this_package(error)
     )
 
 
