@@ -45,6 +45,17 @@ def least_probability(compared: int) -> float:
     return 1.0 - (1.0 - CONFIDENCE) / max(1, compared)
 
 
+def say_too_little(probability: float, compared: int) -> str:
+    """Formats a probability that is too low, without rounding it up to the required one."""
+    return say_probability(min(probability, round(least_probability(compared), 3) - 1e-3))
+
+
+def say_need(compared: int, what: str = "rule") -> str:
+    """The required probability, in words, given the number of compared rules, or of `what` was compared."""
+    who = f"the best of {compared}" if compared > 1 else f"a single {what}"
+    return f"{who} needs {least_probability(compared):.3g}"
+
+
 def find_verdict(ranking: Ranking, steps: int) -> Verdict:
     """The `Verdict` of a `Ranking` with fresh seeds.
 
@@ -70,7 +81,7 @@ def _write_guess(ranking, steps):
     if best is None or best.fresh.reward <= ranking.reference.fresh.reward:
         return []
     probability = ranking.find_probability(best)
-    chance = "" if probability is None else f", better with probability {_say_too_little(ranking, probability)}"
+    chance = "" if probability is None else f", better with probability {say_too_little(probability, ranking.compared)}"
     return [f"# Or the best rule that was found{chance}:", _write_code(best, steps)]
 
 
@@ -79,7 +90,7 @@ def _praise(ranking, one, probability):
     return (
         f"{_capitalize(_call(ranking, one))} beats {reference.name}, the best known optimizer here: "
         f"{one.fresh.reward:.4f} against {reference.fresh.reward:.4f} with {count} fresh seeds "
-        f"(probability {say_probability(probability)}; {_say_need(ranking.compared)})."
+        f"(probability {say_probability(probability)}; {say_need(ranking.compared)})."
     )
 
 
@@ -98,19 +109,9 @@ def _say_none(ranking):
         )
     return (
         f"No rule that was found beats {reference.name} beyond noise (best: {name}, "
-        f"probability {_say_too_little(ranking, probability)}; {_say_need(ranking.compared)}). "
+        f"probability {say_too_little(probability, ranking.compared)}; {say_need(ranking.compared)}). "
         "More may be found with a larger --budget or another --seed."
     )
-
-
-def _say_too_little(ranking, probability):
-    """Formats a probability that is too low, without rounding it up to the required one."""
-    return say_probability(min(probability, round(least_probability(ranking.compared), 3) - 1e-3))
-
-
-def _say_need(compared):
-    who = f"the best of {compared}" if compared > 1 else "a single rule"
-    return f"{who} needs {least_probability(compared):.3g}"
 
 
 def _call(ranking, contender):

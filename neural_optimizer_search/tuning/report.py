@@ -6,7 +6,9 @@ from typing import Any
 
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.search.columns import format_columns
+from neural_optimizer_search.search.intervals import CONFIDENCE, find_probability, say_probability
 from neural_optimizer_search.search.snippet import write_snippet
+from neural_optimizer_search.search.verdict import correct, say_need, say_too_little
 from neural_optimizer_search.trials.study import TRIALS_FOR_IMPORTANCES
 from neural_optimizer_search.tuning.result import Measured, TuningResult
 
@@ -62,15 +64,26 @@ def _compare(result):
         return "The rule as it was given did not train to its end at any of the rates."
     if best.is_own:
         return "No setting that was tried is better than the rule as it was given, at its best rate."
-    gain = best.mean - own.mean
-    # The seeds are the same, so the standard error is that of the paired differences.
+    gain, compared = best.mean - own.mean, sum(not one.is_own for one in result.finalists)
+    # The seeds are the same, so what counts are the paired differences.
     differences = [one - other for one, other in zip(best.rewards, own.rewards)]
-    if len(differences) == 1:
-        return f"Tuning adds {gain:.4f} to the rule as it was given, at its best rate."
+    probability, need = find_probability(differences), say_need(compared, "setting")
+    if probability is None:
+        return (
+            "One fresh seed cannot tell whether tuning adds to the rule as it was given, at its best rate (best: "
+            f"{gain:.4f} more): tune with more --seeds."
+        )
+    # The best of several was found by these very seeds: without any difference, it would often be ahead by luck.
+    if correct(probability, compared) < CONFIDENCE:
+        return (
+            "No setting that was tried is better than the rule as it was given, at its best rate, beyond noise "
+            f"(best: {gain:.4f} more, probability {say_too_little(probability, compared)}; {need}). "
+            "More --seeds can tell smaller differences."
+        )
     error = statistics.stdev(differences) / math.sqrt(len(differences))
     return (
         f"Tuning adds {gain:.4f} ± {error:.4f} (standard error, seed by seed) to the rule as it was given, at its "
-        "best rate."
+        f"best rate (probability {say_probability(probability)}; {need})."
     )
 
 

@@ -69,7 +69,8 @@ class TuningResult:
     """The result of a tuning.
 
     Attributes:
-      best: The `Measured` with the highest mean; it may be `own`.
+      best: The `Measured` with the highest mean; it may be `own`. As it was chosen among several by these means, its
+        own is optimistic: `nos-tune` says whether it is better than `own` beyond noise.
       own: The rule as it was given, at its best rate: the `Measured` with `is_own` that has the highest mean; None if
         it never trained to its end.
       finalists: All settings that were trained with fresh seeds, the best first.

@@ -69,6 +69,7 @@ def test_the_table():
     assert " ".join(lines[2].split()) == row
     assert lines[3].endswith("Adam, beta_1=0.8  (as given)")
     assert "Tuning adds 0.2500 ± 0.0000 (standard error, seed by seed)" in text
+    assert "at its best rate (probability > 0.999; a single setting needs 0.95)." in text
     assert "schedule        0.75  constant  cosine  linear, cosine" in lines
     assert "beta_1             -       0.9     0.8  0.5 to 0.95" in lines
     assert "rate            0.25         -    0.25  0.125 to 0.5" in lines
@@ -90,7 +91,8 @@ def test_a_long_schedule_moves_no_column():
     [
         (
             [measured(rewards=(0.5,)), measured(rewards=(0.25,), is_own=True)],
-            "Tuning adds 0.2500 to the rule as it was given, at its best rate.",
+            "One fresh seed cannot tell whether tuning adds to the rule as it was given, at its best rate (best: 0.2500 "
+            "more): tune with more --seeds.",
         ),
         ([measured(is_own=True), measured()], "No setting that was tried is better than the rule as it was given"),
         ([measured()], "The rule as it was given did not train to its end at any of the rates."),
@@ -98,3 +100,27 @@ def test_a_long_schedule_moves_no_column():
 )
 def test_what_it_is_worth(finalists, said):
     assert said in format_result(result(*finalists), "x", 24)
+
+
+@pytest.mark.parametrize(
+    ("tuned", "said"),
+    [
+        (1, "Tuning adds 0.1000 ± 0.0408 (standard error, seed by seed) to the rule as it was given, at its best rate "
+            "(probability 0.954; a single setting needs 0.95)."),
+        (3, "No setting that was tried is better than the rule as it was given, at its best rate, beyond noise (best: "
+            "0.1000 more, probability 0.954; the best of 3 needs 0.983). More --seeds can tell smaller differences."),
+    ],
+)  # fmt: skip
+def test_the_best_of_more_settings_needs_a_higher_probability(tuned, said):
+    best, own = measured(rewards=(0.5, 0.6, 0.7, 0.6)), measured(rewards=(0.4, 0.4, 0.7, 0.5), is_own=True)
+    worse = [measured(rewards=(0.1, 0.2, 0.3, 0.4))] * (tuned - 1)
+    assert said in format_result(result(best, own, *worse), "x", 24)
+
+
+def test_without_a_true_difference_a_gain_is_rare():
+    rng, said = np.random.default_rng(0), 0
+    for _ in range(400):
+        rewards = rng.normal(0.9, 0.01, (5, 5)).tolist()
+        finalists = [measured(rewards=tuple(row), is_own=number < 2) for number, row in enumerate(rewards)]
+        said += "Tuning adds" in format_result(result(*sorted(finalists, key=lambda one: -one.mean)), "x", 24)
+    assert said <= 20  # 5 %; the reference is the better of two, so that there are fewer
