@@ -91,8 +91,8 @@ def test_a_long_schedule_moves_no_column():
     [
         (
             [measured(rewards=(0.5,)), measured(rewards=(0.25,), is_own=True)],
-            "One fresh seed cannot tell whether tuning adds to the rule as it was given, at its best rate (best: 0.2500 "
-            "more): tune with more --seeds.",
+            "One fresh seed cannot tell whether tuning adds to the rule as it was given, at its best rate (best: "
+            "0.2500 more): tune with more --seeds.",
         ),
         ([measured(is_own=True), measured()], "No setting that was tried is better than the rule as it was given"),
         ([measured()], "The rule as it was given did not train to its end at any of the rates."),
@@ -105,12 +105,19 @@ def test_what_it_is_worth(finalists, said):
 @pytest.mark.parametrize(
     ("tuned", "said"),
     [
-        (1, "Tuning adds 0.1000 ± 0.0408 (standard error, seed by seed) to the rule as it was given, at its best rate "
-            "(probability 0.954; a single setting needs 0.95)."),
-        (3, "No setting that was tried is better than the rule as it was given, at its best rate, beyond noise (best: "
-            "0.1000 more, probability 0.954; the best of 3 needs 0.983). More --seeds can tell smaller differences."),
+        (
+            1,
+            "Tuning adds 0.1000 ± 0.0408 (standard error, seed by seed) to the rule as it was given, at its best "
+            "rate (probability 0.954; a single setting needs 0.95).",
+        ),
+        (
+            3,
+            "No setting that was tried is better than the rule as it was given, at its best rate, beyond noise "
+            "(best: 0.1000 more, probability 0.954; the best of 3 needs 0.983). More --seeds can tell smaller "
+            "differences.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_best_of_more_settings_needs_a_higher_probability(tuned, said):
     best, own = measured(rewards=(0.5, 0.6, 0.7, 0.6)), measured(rewards=(0.4, 0.4, 0.7, 0.5), is_own=True)
     worse = [measured(rewards=(0.1, 0.2, 0.3, 0.4))] * (tuned - 1)
