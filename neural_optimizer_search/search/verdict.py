@@ -81,7 +81,9 @@ def _write_guess(ranking, steps):
     if best is None or best.fresh.reward <= ranking.reference.fresh.reward:
         return []
     probability = ranking.find_probability(best)
-    chance = "" if probability is None else f", better with probability {say_too_little(probability, ranking.compared)}"
+    chance = (
+        "" if probability is None else f", better with probability {say_too_little(probability, ranking.compared)}"
+    )
     return [f"# Or the best rule that was found{chance}:", _write_code(best, steps)]
 
 

@@ -39,7 +39,6 @@ from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
 from neural_optimizer_search.trials.check_trials import check_trials
 from neural_optimizer_search.trials.first_trials import find_trial_steps
-from neural_optimizer_search.trials.study import count_steps
 from neural_optimizer_search.trials.tunables import find_tunables
 from neural_optimizer_search.tuning.config import PlaceConfig, TuneConfig
 from neural_optimizer_search.tuning.objective import TaskObjective
@@ -50,7 +49,7 @@ from neural_optimizer_search.tuning.plan import (
 )
 from neural_optimizer_search.tuning.report import format_result
 from neural_optimizer_search.tuning.study_file import StudyFile, create
-from neural_optimizer_search.tuning.tuner import NothingTrained, carry_out
+from neural_optimizer_search.tuning.tuner import NothingTrained, carry_out, count_spent
 from neural_optimizer_search.user_error import UserError
 from neural_optimizer_search.workers.describing import Describer
 from neural_optimizer_search.workers.executor import TaskFailed
@@ -174,8 +173,7 @@ def _tune(p, config, out, file):
     objective = TaskObjective(prepared.task, protocol, config.reward, config.data_dir)
     with contextlib.ExitStack() as stack:
         stack.enter_context(keep_tracebacks(objective, out / TRACEBACKS, in_place))
-        done = count_steps(file.trials) + len(file.fresh) * protocol.final_steps
-        bar = stack.enter_context(ProgressBar(plan.steps, "steps", done))
+        bar = stack.enter_context(ProgressBar(plan.steps, "steps", count_spent(file, protocol)))
 
         def watch(steps, note):
             bar.note(note)

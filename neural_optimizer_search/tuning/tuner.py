@@ -16,7 +16,7 @@ from neural_optimizer_search.tasks.task import Task
 from neural_optimizer_search.trials.first_trials import choose_first_trials, count_first_trials, find_trial_steps
 from neural_optimizer_search.trials.objective import AnyObjective
 from neural_optimizer_search.trials.setting import Setting
-from neural_optimizer_search.trials.study import Study, find_importances, find_value, is_complete
+from neural_optimizer_search.trials.study import Study, count_steps, find_importances, find_value, is_complete
 from neural_optimizer_search.trials.tunables import Tunable, find_tunables
 from neural_optimizer_search.tuning.objective import TaskObjective
 from neural_optimizer_search.tuning.plan import (
@@ -153,15 +153,22 @@ def carry_out(
     left = plan.steps - find_reserve(protocol, plan)
     least = count_first_trials(protocol)
     best = max(map(find_value, study.trials), default=0.0)
-    while study.steps + find_trial_steps(protocol) <= left:
+    while count_spent(memory, protocol) + find_trial_steps(protocol) <= left:
         trial = study.run_trial()
         memory.add_trial(trial)
         best = max(best, find_value(trial))
         if best == 0.0 and len(study.trials) >= least:
             break  # a trial that fails at once costs nothing, so the loop would never end
-        watch(study.steps, f"best {best:.4f}")
-    finalists = _measure_again(objective, study, plan, memory, watch)
-    return _conclude(finalists, study, tunables, protocol, plan)
+        watch(count_spent(memory, protocol), f"best {best:.4f}")
+    finalists = _measure_again(
+        objective, study, plan, memory, lambda note: watch(count_spent(memory, protocol), note)
+    )
+    return _conclude(finalists, study, tunables, plan, count_spent(memory, protocol))
+
+
+def count_spent(memory: Memory, protocol: task_protocol.Protocol) -> int:
+    """The gradient steps of all trainings in a memory, with those of settings that were finalists earlier."""
+    return count_steps(memory.trials) + len(memory.fresh) * protocol.final_steps
 
 
 def choose_finalists(study: Study) -> list[FrozenTrial]:
@@ -178,18 +185,16 @@ def choose_finalists(study: Study) -> list[FrozenTrial]:
     return [*own[:OWN_FINALISTS], *others[:FINALISTS]]
 
 
-def _measure_again(objective, study, plan, memory, watch):
+def _measure_again(objective, study, plan, memory, tell):
     chosen = choose_finalists(study)
     if not chosen:
         raise NothingTrained("no setting trained to its end with a reward above 0.")
-    steps = study.steps
     for seed in plan.seeds:
         for trial in chosen:
             if (trial.number, seed) not in memory.fresh:
                 value = objective.train_whole(study.find_setting(trial), seed)
                 memory.add_fresh(trial.number, seed, value)
-            steps += objective.steps
-            watch(steps, "the best with fresh seeds")
+            tell("the best with fresh seeds")
     finalists = [
         Measured(
             study.find_setting(trial),
@@ -203,7 +208,7 @@ def _measure_again(objective, study, plan, memory, watch):
     return sorted(finalists, key=lambda one: -one.mean)
 
 
-def _conclude(finalists, study, tunables, protocol, plan):
+def _conclude(finalists, study, tunables, plan, steps):
     trials = study.trials
     return TuningResult(
         best=finalists[0],
@@ -212,7 +217,7 @@ def _conclude(finalists, study, tunables, protocol, plan):
         tuned=_describe_tuned(finalists[0], study, tunables),
         trials=len(trials),
         pruned=sum(not is_complete(trial) for trial in trials),
-        steps=study.steps + len(finalists) * len(plan.seeds) * protocol.final_steps,
+        steps=steps,
         seeds=plan.seeds,
     )
 

@@ -258,9 +258,21 @@ def whole():
 def test_with_a_larger_budget_it_goes_on():
     whole, memory = InMemory(), InMemory()
     expected = tune(steps=80 * STEPS, memory=whole)
-    tune(memory=memory)
+    first = tune(memory=memory)
     result = tune(steps=80 * STEPS, memory=memory)
-    assert (result.best, result.trials) == (expected.best, expected.trials)
+    assert result.best == expected.best and first.trials < result.trials < expected.trials
+    tried, all_tried = ([(t.params, t.value, t.state) for t in m.trials] for m in (memory, whole))
+    assert tried == all_tried[: result.trials]
+
+
+def test_the_fresh_seeds_of_earlier_finalists_count_in_a_larger_budget():
+    objective, memory = FakeObjective(), InMemory()
+    earlier = {one.setting for one in tune(objective=objective, memory=memory).finalists}
+    result = tune(steps=80 * STEPS, objective=objective, memory=memory)
+    assert earlier - {one.setting for one in result.finalists}
+    trained = sum(steps for _, _, steps in objective.trainings)
+    assert result.steps == trained + result.trials * objective.probe_steps
+    assert 80 * STEPS - (2 + FINALISTS + OWN_FINALISTS) * len(SEEDS) * STEPS < result.steps <= 80 * STEPS
 
 
 def test_one_seed_has_no_spread():
