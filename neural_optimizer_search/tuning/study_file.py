@@ -84,7 +84,7 @@ class StudyFile:
         try:
             _require_study(path)
             _write_ahead(path)
-            with _plain_errors(path):
+            with _plain_errors(path), _foreign_rows(path):
                 self._storage = _open_storage(path)
                 self._study = optuna.load_study(storage=self._storage, study_name=NAME)
                 self.trials = self._study.get_trials(deepcopy=False)
@@ -188,7 +188,7 @@ def _require_study(path):
 
 @contextlib.contextmanager
 def _plain_errors(path) -> Iterator[None]:
-    """Turns errors of SQLAlchemy and Optuna into SQLite's own errors, or into `Damaged` for a damaged file."""
+    """Turns errors of a database into SQLite's own errors, or into `Damaged` for a damaged file."""
     try:
         yield
     except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
@@ -197,12 +197,16 @@ def _plain_errors(path) -> Iterator[None]:
         if isinstance(said, sqlite3.OperationalError):
             raise said from error
         raise Damaged(f"{path} is damaged: {said or cause}.") from error
-    except (
-        LookupError,
-        ValueError,
-        RuntimeError,
-        AssertionError,
-    ) as error:  # raised by Optuna on foreign rows
+
+
+@contextlib.contextmanager
+def _foreign_rows(path) -> Iterator[None]:
+    """Turns what Optuna raises when it reads rows that it did not write into `Damaged`."""
+    try:
+        yield
+    except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError):
+        raise  # a RuntimeError or a LookupError too, but about the database
+    except (LookupError, ValueError, RuntimeError, AssertionError) as error:
         raise Damaged(
             f"{path} is damaged, or of another version of Optuna: {str(error) or type(error).__name__:.200}"
         ) from error

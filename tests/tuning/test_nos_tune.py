@@ -260,6 +260,16 @@ def test_a_damaged_file_is_one_sentence(damage, fake, copy, capsys):
     assert "has no Argument" not in said and "has no could" not in said and not said.endswith(": \n")
 
 
+def test_a_fault_while_writing_is_no_damage(copy, monkeypatch):
+    def fail(trial):
+        raise KeyError("a fault of the program")
+
+    with contextlib.closing(StudyFile(copy / STUDY)) as study:
+        monkeypatch.setattr(study._study, "add_trial", fail)
+        with pytest.raises(KeyError, match="a fault of the program"):
+            study.add_trial(study.trials[0])
+
+
 def test_fresh_seeds_are_those_of_no_search(copy):
     """With more `--seeds_per_rule`, a search of the same protocol trains with the seeds after the protocol's own."""
     with contextlib.closing(StudyFile(copy / STUDY)) as study:
