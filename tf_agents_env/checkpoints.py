@@ -34,6 +34,10 @@ class SavedCheckpoint(NamedTuple):
     run_id: Optional[str]
     number: int
 
+    def is_of_another(self, run_id: str) -> bool:
+        """Whether it says that it is of another run; checkpoints of early releases do not say whose they are."""
+        return self.run_id not in (None, run_id)
+
 
 class Checkpoints:
     """Keeps the newest two states of some trackable objects in a directory of their own.
@@ -99,7 +103,7 @@ class Checkpoints:
         if damaged:
             warnings.warn(f"Passed over checkpoints that cannot be read: {', '.join(damaged)}.", stacklevel=4)
         for saved in whole:
-            if saved.run_id not in (None, self._run_id):
+            if saved.is_of_another(self._run_id):
                 raise StateLost(
                     f"The checkpoint {saved.prefix} is another run's. Move {self._directory} away: the search then "
                     "learns anew from what its ledger has."
@@ -181,7 +185,7 @@ def check_checkpoints(directory: Union[str, os.PathLike], run_id: str, steps: in
         saved = read_checkpoint(prefix)
         if saved is None:
             raise Damaged(f"the checkpoint {prefix} cannot be read.")
-        if saved.run_id != run_id:
+        if saved.is_of_another(run_id):
             raise Damaged(f"the checkpoint {prefix} is another run's.")
         if saved.number > steps:
             raise Damaged(f"the checkpoint {prefix} is of step {saved.number}, and the ledger has {steps}.")

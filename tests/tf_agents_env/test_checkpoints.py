@@ -14,9 +14,10 @@ import pytest
 import tensorflow as tf
 from toys import QUICK, SMALL, SPACE, score, spell, state, step
 
+from neural_optimizer_search.files import Damaged
 from tf_agents_env.agents.ppo import PPO
 from tf_agents_env.agents.reinforce import Reinforce
-from tf_agents_env.checkpoints import Checkpoints
+from tf_agents_env.checkpoints import Checkpoints, check_checkpoints, read_checkpoint
 from tf_agents_env.controllers import Controller
 
 IN_ANOTHER_PROCESS = """
@@ -180,6 +181,16 @@ def test_two_checkpoints_are_kept_across_restarts(tmp_path):
 def test_checkpoints_of_another_run_are_not_overwritten(copy):
     with pytest.raises(ValueError, match=r"holds checkpoints already: call `restore\(\)`"):
         Controller(SMALL, QUICK, seed=0, directory=copy).save()
+
+
+def test_a_checkpoint_that_does_not_say_whose_it_is_is_taken_and_checked_alike(tmp_path):
+    tf.train.Checkpoint(variable=tf.Variable(5)).write(str(tmp_path / "ckpt-3"))
+    assert check_checkpoints(tmp_path, "mine", 3) == "checkpoints of the steps 3"
+    assert not read_checkpoint(str(tmp_path / "ckpt-3")).is_of_another("mine")
+    Checkpoints(tmp_path / "theirs", "theirs", variable=tf.Variable(5)).save(3)
+    assert read_checkpoint(str(tmp_path / "theirs" / "ckpt-3")).is_of_another("mine")
+    with pytest.raises(Damaged, match="ckpt-3 is another run's"):
+        check_checkpoints(tmp_path / "theirs", "mine", 3)
 
 
 @pytest.mark.parametrize("change", [dict(algorithm=Reinforce()), dict(algorithm=PPO(), queue_size=3)], ids=str)
