@@ -79,6 +79,7 @@ class Checkpoints:
 
         Raises:
           StateLost: If the checkpoint lacks an item or a part of one, or belongs to another run.
+          Damaged: If an item that is kept as text has other contents than it saves.
         """
         usable = self._find_usable(latest)
         self._point_to(usable)
@@ -87,8 +88,10 @@ class Checkpoints:
             if usable:
                 # TensorFlow silently skips items that are not in the checkpoint.
                 checkpointer.initialize_or_restore().assert_existing_objects_matched()
-        # An item is missing or has another shape, or the saved state of a Python object does not fit.
-        except (AssertionError, ValueError, TypeError, RecursionError) as error:
+        except Damaged as error:
+            raise Damaged(f"the checkpoint {usable[-1]} has {error}") from error
+        # TensorFlow raises the first if an item is missing, and the second if one has another shape.
+        except (AssertionError, ValueError) as error:
             raise StateLost(
                 f"The checkpoint {usable[-1]} does not have all that is to be restored: it was saved with other "
                 "settings, or by another version. Go on with the release that wrote it."

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from neural_optimizer_search.files import Damaged
+
 
 class Emitted(tf.train.experimental.PythonState):
     """The rules learned from, as part of the checkpoint.
@@ -38,7 +40,11 @@ class Emitted(tf.train.experimental.PythonState):
         return json.dumps([self.counts, self.rewards, self.has_own])
 
     def deserialize(self, string_value: str) -> None:
-        """Restores the state from the text of a checkpoint."""
-        # Older checkpoints lack `has_own`: searches had no start rules, so all rules were the controller's own.
-        counts, self.rewards, *has_own = json.loads(string_value)
-        self.counts, self.has_own = collections.Counter(counts), has_own != [False]
+        """Restores the state from the text of a checkpoint; raises `Damaged` if that is not what `serialize` writes."""
+        try:
+            # Older checkpoints lack `has_own`: searches had no start rules, so all rules were the controller's own.
+            counts, rewards, *has_own = json.loads(string_value)
+            self.counts, self.rewards = collections.Counter(dict(counts)), list(map(float, rewards))
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise Damaged(f"other counts of emitted rules than a controller writes: {error!s:.100}") from error
+        self.has_own = has_own != [False]

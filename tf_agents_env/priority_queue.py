@@ -10,6 +10,7 @@ from tf_agents.networks.network import Network
 from tf_agents.utils import common
 
 from neural_optimizer_search.dsl.space import Space
+from neural_optimizer_search.files import Damaged
 from tf_agents_env.agents.adam import adam
 
 
@@ -85,7 +86,10 @@ class _Best(tf.train.experimental.PythonState):
         return json.dumps(self.rows)
 
     def deserialize(self, string_value):
-        self.rows = json.loads(string_value)
+        try:
+            self.rows = [[float(reward), list(map(int, tokens))] for reward, tokens in json.loads(string_value)]
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise Damaged(f"another queue of rules than a controller writes: {error!s:.100}") from error
 
 
 def _observation(space, tokens):

@@ -19,6 +19,8 @@ from tf_agents_env.agents.ppo import PPO
 from tf_agents_env.agents.reinforce import Reinforce
 from tf_agents_env.checkpoints import Checkpoints, check_checkpoints, read_checkpoint
 from tf_agents_env.controllers import Controller
+from tf_agents_env.emitted import Emitted
+from tf_agents_env.priority_queue import _Best
 
 IN_ANOTHER_PROCESS = """
 import test_checkpoints as t
@@ -198,6 +200,33 @@ def test_a_checkpoint_of_other_settings_is_not_taken_for_this(change, copy):
     controller = Controller(SMALL, dataclasses.replace(QUICK, **change), seed=2, directory=copy)
     with pytest.raises(ValueError, match="ckpt-3 does not have all that is to be restored"):
         controller.restore()
+
+
+class Text(tf.train.experimental.PythonState):
+    """Saves any text, in the place of an item."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def serialize(self):
+        return self.text
+
+    def deserialize(self, string_value):
+        raise TypeError("a fault of the program")
+
+
+@pytest.mark.parametrize("text", ["", "3", "[1, 2]", '[{"a": 1}, 3]', '[["a", 1]]', "[" * 100_000])
+@pytest.mark.parametrize("item", [Emitted, _Best])
+def test_an_item_with_other_contents_is_damage_and_no_other_setting(item, text, tmp_path):
+    Checkpoints(tmp_path, item=Text(text)).save(3)
+    with pytest.raises(Damaged, match=r"the checkpoint .*ckpt-3 has (another|other) .* than a controller writes: "):
+        Checkpoints(tmp_path, item=item()).restore()
+
+
+def test_a_fault_while_an_item_is_restored_is_not_another_setting(tmp_path):
+    Checkpoints(tmp_path, item=Text("")).save(3)
+    with pytest.raises(TypeError, match="a fault of the program"):
+        Checkpoints(tmp_path, item=Text("")).restore()
 
 
 def test_without_a_directory_nothing_is_kept():
