@@ -66,7 +66,6 @@ _RANGES: dict[str, Callable[[Any], bool]] = {
     "above 0": lambda value: value > 0,
     "at least 0": lambda value: value >= 0,
     "in [0, 1]": lambda value: 0 <= value <= 1,
-    "in (0, 1]": lambda value: 0 < value <= 1,
     "in [0, 1)": lambda value: 0 <= value < 1,
 }
 

@@ -23,8 +23,6 @@ class ControllerConfig:
       repeat_share: The factor by which each repeat of a rule reduces its pay; 1 pays repeats in full.
       rank_power: p; above 0, a rule is paid by its rank among the rules so far (`pay_by_rank`), not by its
         reward. Not in the paper.
-      risk: ε; below 1, the controller only learns from rules whose pay exceeds the (1 - ε)-quantile of their batch,
-        and the quantile is their baseline (Petersen et al., 2021). Not in the paper.
       queue_size: k; above 0, each step also imitates the k best rules so far (`PriorityQueue`). Not in the paper.
       queue_learning_rate: Learning rate of Adam for the imitation.
       start_imitations: Imitation steps after each batch of start rules, before the controller's own first batch;
@@ -41,7 +39,6 @@ class ControllerConfig:
     units: int = 150
     repeat_share: float = 1.0
     rank_power: float = 0.0
-    risk: float = 1.0
     queue_size: int = 0
     queue_learning_rate: float = 1e-3
     start_imitations: int = 1
@@ -50,7 +47,6 @@ class ControllerConfig:
         check_fields(self, "above 0", "batch_size", "units", "queue_learning_rate", "start_imitations")
         check_fields(self, "at least 0", "queue_size", "rank_power")
         check_fields(self, "in [0, 1]", "entropy", "baseline_decay", "repeat_share")
-        check_fields(self, "in (0, 1]", "risk")
 
 
 # With the paper's learning rate, PPO and REINFORCE learn nothing visible in 1,000 rules. PPO's "fast" was chosen on

@@ -40,7 +40,7 @@ class Emitted(tf.train.experimental.PythonState):
         return json.dumps([self.counts, self.rewards, self.has_own])
 
     def deserialize(self, string_value: str) -> None:
-        """Restores the state from the text of a checkpoint; raises `Damaged` if that is not what `serialize` writes."""
+        """Restores the state from the text of a checkpoint; raises `Damaged` if `serialize` does not write such."""
         try:
             # Older checkpoints lack `has_own`: searches had no start rules, so all rules were the controller's own.
             counts, rewards, *has_own = json.loads(string_value)

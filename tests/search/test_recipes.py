@@ -90,7 +90,7 @@ def test_the_controller_is_that_of_section_4_2(config):
     assert (controller.units, controller.batch_size, controller.entropy) == (150, 5, 0.0015)
     assert config.batch_size is None and config.algorithm == type(controller.algorithm).__name__.lower()
     # What is paid is the reward, in full.
-    assert (controller.rank_power, controller.repeat_share, controller.risk, controller.queue_size) == (0, 1, 1, 0)
+    assert (controller.rank_power, controller.repeat_share, controller.queue_size) == (0, 1, 0)
     if config.algorithm == "ppo":
         assert controller.algorithm.learning_rate == 1e-5
 

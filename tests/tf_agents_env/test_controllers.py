@@ -45,7 +45,7 @@ def test_the_paper_presets_are_the_papers(algorithm):
     assert getattr(paper.algorithm, "learning_rate", 1e-5) == 1e-5
     assert type(paper.algorithm) is type(fast.algorithm)
     # What the paper does not have is off.
-    assert (paper.rank_power, paper.risk, paper.queue_size) == (0.0, 1.0, 0)
+    assert (paper.rank_power, paper.queue_size) == (0.0, 0)
     assert fast.repeat_share == 0.5
 
 
@@ -65,7 +65,6 @@ def test_the_settings_reach_the_agent():
         (ControllerConfig, "baseline_decay", 1.1),
         (ControllerConfig, "repeat_share", 2.0),
         (ControllerConfig, "rank_power", -1.0),
-        (ControllerConfig, "risk", 0.0),
         (ControllerConfig, "queue_size", -1),
         (ControllerConfig, "queue_learning_rate", 0.0),
         (PPO, "learning_rate", 0.0),
@@ -120,19 +119,6 @@ def test_paid_by_rank_among_all_rules_so_far(losses):
     step(controller, constant(0.45, 0.6, 0.0, 0.0, 0.0))  # among 0.1, 0.3, 0.4, 0.45, 0.5, 0.6
     second = np.array([3.5, 5.5, 0.0, 0.0, 0.0]) / 6
     np.testing.assert_allclose(losses[-1][1][:, 0], second**2 - np.mean(first**2), atol=1e-6)
-
-
-def test_risk_seeking_learns_from_the_best_of_a_batch(losses):
-    controller = Controller(SPACE, dataclasses.replace(QUICK, risk=0.4, repeat_share=1.0), seed=0)
-    step(controller, constant(0.5, 0.1, 0.4, 0.2, 0.3))
-    # The 0.6-quantile of 0.1 .. 0.5 is 0.34: four tenths of the way from the third to the fourth.
-    for _, advantages, mask in losses:
-        np.testing.assert_array_equal(mask[:, 0], [1, 0, 1, 0, 0])
-        np.testing.assert_allclose(advantages[[0, 2], 0], [0.16, 0.06], atol=1e-6)
-    assert controller.metrics["baseline"] == pytest.approx(0.34)
-    # None pays more than the quantile: nothing to learn.
-    step(controller, constant(*[0.3] * 5))
-    assert not losses[-1][2].any()
 
 
 def test_the_baseline_is_the_average_of_past_pays_and_nothing_trains_it():
