@@ -15,7 +15,7 @@ from neural_optimizer_search.measuring.evaluation import Part
 from neural_optimizer_search.recorded_flags import record
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.rows import MAX_ITERATIONS
-from neural_optimizer_search.report.run import NotARun, read, reproduction
+from neural_optimizer_search.report.run import NotARun, RecordedSearch, read, reproduction
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.known_optimizers import THE_SIX
 from neural_optimizer_search.search.registry import find_algorithm
@@ -114,6 +114,15 @@ def test_no_database(tmp_path):
 @pytest.fixture(scope="module")
 def one_rule(tmp_path_factory):
     return ledgers.write(tmp_path_factory.mktemp("one"), ledgers.found()[:1])
+
+
+def test_a_fault_of_the_program_is_no_damage(one_rule, monkeypatch):
+    def fail(run):
+        raise ValueError("a fault of the program")
+
+    monkeypatch.setattr(RecordedSearch, "look_at_all", fail)
+    with pytest.raises(ValueError, match="^a fault of the program$"):
+        read(one_rule)
 
 
 @pytest.fixture
