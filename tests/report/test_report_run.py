@@ -121,7 +121,7 @@ def test_a_fault_of_the_program_is_no_damage(one_rule, monkeypatch):
         raise ValueError("a fault of the program")
 
     monkeypatch.setattr(RecordedSearch, "look_at_all", fail)
-    with pytest.raises(ValueError, match="^a fault of the program$"):
+    with pytest.raises(ValueError, match=r"^a fault of the program$"):
         read(one_rule)
 
 
