@@ -7,6 +7,7 @@ import textwrap
 
 import fakes
 import pytest
+from about import is_about
 
 from neural_optimizer_search.search import command
 from neural_optimizer_search.tasks import find_task
@@ -28,13 +29,13 @@ def test_the_snippet(capsys):
     assert len(lines) <= 10
     assert README[: block.end()].count("\n") < 30
     exec(block[1], {})
-    assert 0.0 <= float(capsys.readouterr().out) < 8.0  # the loss of predicting nothing
+    assert is_about(block[1], capsys.readouterr().out, 100)  # it differs with the weights at the start
 
 
 def test_the_learned_optimizer(capsys):
     block = re.search(r"```python\n(.*?)```", (HOW_TO / "learn-an-optimizer.md").read_text(), re.DOTALL)[1]
     exec(block, {})
-    assert 0.0 < float(capsys.readouterr().out) < 0.3  # log 2 at the start
+    assert is_about(block, capsys.readouterr().out, 2)
 
 
 def test_your_own_model(tmp_path, monkeypatch):

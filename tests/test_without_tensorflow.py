@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from about import is_about
 from backends import BACKEND
 
 from neural_optimizer_search.keras_versions import KERAS_3
@@ -45,7 +46,7 @@ def last_line(result):
 def test_the_readme_s_first_example(backend):
     result = run(SNIPPET, *TENSORFLOW, backend=backend)
     assert result.returncode == 0, result.stderr
-    assert 0.0 <= float(result.stdout) < 8.0  # the loss of predicting nothing
+    assert is_about(SNIPPET, result.stdout, 100)  # it differs with the weights at the start
 
 
 @WITHOUT_IT
