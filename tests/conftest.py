@@ -4,8 +4,11 @@ import gc
 import os
 import signal
 
+import marks
 import pytest
 
+LEFT_OUT = marks.find_left_out()
+collect_ignore_glob = [f"{directory}/test_*.py" for directory in LEFT_OUT]
 # The kernels that the worker processes use (see `measuring_worker.py`).
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 # Under `nohup`, or behind an & of a shell without job control, these are ignored, and so by all that tests start.
@@ -21,11 +24,7 @@ def trains_nothing(monkeypatch):
     """Commands with `--executor local` train nothing: rewards are made up, and what is said of a task."""
     import fakes
 
-    from neural_optimizer_search.workers.config import EXECUTORS
-    from neural_optimizer_search.workers.describing import Describer
-
-    monkeypatch.setitem(EXECUTORS, "local", fakes.open_nothing)
-    monkeypatch.setattr(Describer, "__call__", fakes.describe_nothing)
+    fakes.train_nothing(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +52,13 @@ def pytest_runtest_setup(item):
 
 
 def pytest_terminal_summary(terminalreporter):
+    """Says what was left out, which a header would not with -q; and what was damaged."""
+    for directory, module in LEFT_OUT.items():
+        terminalreporter.write_line(f"Left out: tests/{directory}, as {module} is not installed.")
+    _sum_up_endings(terminalreporter)
+
+
+def _sum_up_endings(terminalreporter):
     """Sums up `record_property("ending", [mutant, command, faults])`: how commands ended on what was damaged."""
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
     called = [report for report in reports if getattr(report, "when", "") == "call"]

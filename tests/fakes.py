@@ -15,7 +15,8 @@ from neural_optimizer_search.tasks.image_task import Examples, ImageTask, TaskSe
 from neural_optimizer_search.tasks.joint_task import JointTask
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.small_networks import MLP
-from neural_optimizer_search.workers.describing import attempt
+from neural_optimizer_search.workers.config import EXECUTORS
+from neural_optimizer_search.workers.describing import Describer, attempt
 from neural_optimizer_search.workers.in_process import InProcess
 
 TINY = Protocol(
@@ -208,6 +209,12 @@ def describe_nothing(describer, task, protocol, data_dir=None):
         notes=("Nothing was looked at.",),
         fingerprint=Fingerprint(code, {"train": "a", "validation": "b"}, 1.5, 0.5, "mae", 1.5, 0.0) if code else None,
     )
+
+
+def train_nothing(patch):
+    """Has commands train nothing from now on; see the fixture `trains_nothing`."""
+    patch.setitem(EXECUTORS, "local", open_nothing)
+    patch.setattr(Describer, "__call__", describe_nothing)
 
 
 class DescribesInThread:

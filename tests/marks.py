@@ -5,6 +5,13 @@ import pathlib
 
 import pytest
 
+# Directory of tests -> modules without which its files could not be imported; tests/conftest.py leaves it out then.
+NEEDED = {
+    "benchmarks": ("tf_agents", "matplotlib", "optuna", "sacrebleu", "sentencepiece", "tensorflow_datasets"),
+    "tf_agents_env": ("tf_agents",),
+    "trials": ("optuna",),
+    "tuning": ("optuna",),
+}
 NEEDS_RAY = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed.")
 
 
@@ -31,6 +38,9 @@ def mark_below(conftest, *marks):
     return pytest_collection_modifyitems
 
 
-def ignore_without(*modules):
-    """Files not to collect where one of these modules is missing: they could not be imported."""
-    return [] if all(importlib.util.find_spec(name) for name in modules) else ["test_*.py"]
+def find_left_out():
+    """The directories of `NEEDED` of which a module is missing -> that module."""
+    missing = (
+        (name, [one for one in modules if not importlib.util.find_spec(one)]) for name, modules in NEEDED.items()
+    )
+    return {name: modules[0] for name, modules in missing if modules}

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from pathlib import Path
 
+import fakes
 import pytest
 from tiny_searches import OWN_MODULE, TINY
 
@@ -46,13 +47,20 @@ def ledger_of(out):
         yield ledger
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run, which no test changes."""
+    directory = tmp_path_factory.mktemp("finished") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        fakes.train_nothing(patch)
+        assert search(directory) == 0
+    return directory
+
+
 @pytest.fixture
-def out(tmp_path, tmp_path_factory):
-    """A copy of a run that is made once."""
-    once = tmp_path_factory.getbasetemp() / "several_tasks"
-    if not once.exists():
-        assert search(once) == 0
-    return Path(shutil.copytree(once, tmp_path / "run"))
+def out(tmp_path, finished):
+    """A copy of it."""
+    return Path(shutil.copytree(finished, tmp_path / "run"))
 
 
 def test_what_is_recorded(out, capfd):

@@ -3,8 +3,6 @@
 import marks
 import pytest
 
-collect_ignore_glob = marks.ignore_without("optuna")
-
 
 @pytest.fixture
 def fake(monkeypatch):
