@@ -13,13 +13,15 @@ PROTOCOL = Protocol(
 
 
 class FakeObjective:
-    """Best at the rate 0.03, beta_1 = 0.5 and a linear decay; rates above 5 diverge in the first steps.
+    """Best at the rate 0.03, beta_1 = 0.5 and a linear decay; too large rates diverge in the first steps.
 
     Attributes:
+      too_large: The least rate that diverges; by default one that no trial has.
       trainings: Of each training the setting, the seed and how many steps it was taken.
     """
 
     seeds = (0, 1)
+    too_large = 5.0
 
     def __init__(self, protocol=PROTOCOL):
         self.steps, self.every, self.probe_steps = protocol.final_steps, protocol.validate_every, protocol.probe_steps
@@ -36,7 +38,7 @@ class FakeObjective:
         self.trainings.append([setting, seed, 0])
         for steps in range(self.every, self.steps + 1, self.every):
             self.trainings[-1][2] = steps
-            finite = setting.learning_rate < 5.0
+            finite = setting.learning_rate < self.too_large
             yield Progress(steps, self.value(setting, seed) * steps / self.steps if finite else 0.0, finite)
             if not finite:
                 return

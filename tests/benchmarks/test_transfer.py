@@ -8,6 +8,7 @@ import tensorflow_datasets as tfds
 
 from benchmarks.run import main
 from benchmarks.studies import transfer
+from benchmarks.studies.own_models.report import LOSS, WIN
 from benchmarks.studies.transfer import tasks
 from benchmarks.trials.comparison import Choice
 from benchmarks.trials.contenders import read_contender
@@ -45,10 +46,18 @@ def test_the_rule_is_trained_with_its_setting_and_the_others_are_tuned(tmp_path,
     for name, trials in (("AdamW", 8), ("Muon", 16)):
         assert len(row[name]["values"]) == 3 and row[name]["trials"] == trials and f"tuned {name}" in said
         verdict = last["better"][name], last["worse"][name]
-        assert verdict in ((["rosenbrock"], []), ([], ["rosenbrock"]), ([], []))
+        chance = find_chance_of_less(row["rule"], row[name]["values"])
+        assert row[name]["probability"] == pytest.approx(chance)
+        assert verdict == (["rosenbrock"] if chance >= WIN else [], ["rosenbrock"] if chance <= LOSS else [])
     before = (tmp_path / "rosenbrock-smoke.jsonl").read_text()
     assert main(words) == 0 and (tmp_path / "rosenbrock-smoke.jsonl").read_text() == before
     assert len(searched) == 1 and last["rule"] == "sign(m)" and last["known"] == {"Adam": 1.0}
+
+
+def find_chance_of_less(own, others):
+    """The share of pairs in which a loss is less than another, where half of the ties count; None has diverged."""
+    own, others = ([math.inf if loss is None else loss for loss in losses] for losses in (own, others))
+    return sum((one < other) + (one == other) / 2 for one in own for other in others) / len(own) / len(others)
 
 
 def test_the_search_waits_for_the_data_of_all_experiments(tmp_path, monkeypatch, capfd):

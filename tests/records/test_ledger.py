@@ -20,6 +20,12 @@ ROOT = pathlib.Path(__file__).parents[2]
 RULES = [parse_formula(text) for text in ("g", "m * g", "drop(g, 0.3) * exp(sign(g) * sign(m))")]
 CURVES = ((0.25, 0.5), (0.125, 1e-9))
 
+READ = """
+import sqlite3, sys
+reader = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
+print(reader.execute("SELECT formula FROM evaluations").fetchall())
+"""
+
 
 @pytest.fixture
 def path(tmp_path):
@@ -75,9 +81,10 @@ def test_batch_sizes_that_are_none(path, row):
 
 def test_another_process_reads_while_one_writes(path):
     ledger = Ledger(path, {})
-    reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     ledger.add_evaluation(fakes.fake_evaluation(RULES[0]), "search")
-    assert reader.execute("SELECT formula FROM evaluations").fetchall() == [("g",)]
+    read = subprocess.run([sys.executable, "-c", READ, path], capture_output=True, text=True)
+    assert (read.stdout, read.stderr) == ("[('g',)]\n", "")
+    ledger.close()
 
 
 def test_what_is_there_is_not_overwritten(path):

@@ -145,11 +145,12 @@ def test_the_same_setting_is_measured_once():
 
 
 def test_what_diverges_is_worth_nothing_and_ends():
-    memory = InMemory()
-    tune(steps=120 * STEPS, memory=memory)
-    diverged = [t for t in memory.trials if t.params["rate"] / 2 >= 5.0]
+    memory, objective = InMemory(), FakeObjective()
+    objective.too_large = 0.4
+    tune(steps=120 * STEPS, memory=memory, objective=objective)
+    diverged = [t for t in memory.trials if t.params["rate"] / 2 >= 0.4]  # the scale of updates is 2
     pruned = [t for t in memory.trials if not is_complete(t)]
-    assert not diverged or all(t in pruned and find_value(t) == 0.0 for t in diverged)
+    assert diverged and all(t in pruned and find_value(t) == 0.0 for t in diverged)
     assert pruned and all(t.user_attrs["steps"] < STEPS + 2 for t in pruned)
 
 
