@@ -50,9 +50,25 @@ def count_words(evaluator, rule, times):
     return type(evaluator).__name__, times * len(rule.iterations)
 
 
-def raises(executor):
-    """Whether an error while a rule is measured is the caller's: the measuring is in this process."""
+def wait_until_there(evaluator, rule, path):
+    """Is asked of a function, too, and takes until there is a file."""
+    while not os.path.exists(path):
+        time.sleep(0.01)
+    return path
+
+
+def is_in_process(executor):
+    """Whether a rule is measured in this process before `submit` returns, so that an error is the caller's."""
     return isinstance(executor, InProcess)
+
+
+def wait_for_work(executor):
+    """What a worker is doing, as soon as one does more than start."""
+    until = time.monotonic() + 600
+    while (work := executor.longest_work) is None or work.is_start:
+        assert time.monotonic() < until, work
+        time.sleep(0.01)
+    return work
 
 
 def in_process():
@@ -131,7 +147,7 @@ def test_what_is_asked_is_answered(executor):
 
 def test_what_is_asked_may_fail(executor):
     future = executor.submit(parse_formula("m"), Ask("look_in_vain"))
-    if raises(executor):
+    if is_in_process(executor):
         with pytest.raises(LookupError, match="nothing there"):
             future.result()
     else:
@@ -140,20 +156,25 @@ def test_what_is_asked_may_fail(executor):
     assert executor.submit(parse_formula("g")).result(timeout=120).status == "ok"
 
 
-def test_it_tells_what_is_under_way(executor):
-    future = executor.submit(parse_formula("g"))
-    while not future.done():
-        work = executor.longest_work
-        assert work is None or (isinstance(work, Work) and work.seconds >= 0)
-        assert work is None or work.limit in (executor.timeout, executor.start_timeout)
-        time.sleep(0.01)
+def test_it_tells_what_is_under_way(executor, tmp_path):
+    if is_in_process(executor):
+        assert executor.submit(parse_formula("g")).done() and executor.longest_work is None
+        return
+    path = str(tmp_path / "there")
+    future = executor.submit(parse_formula("g"), Ask(wait_until_there, {"path": path}))
+    work = wait_for_work(executor)
+    assert isinstance(work, Work) and work.seconds >= 0 and work.limit == executor.timeout
+    assert not future.done()
+    pathlib.Path(path).touch()
+    assert future.result(timeout=120) == path
+    assert executor.longest_work is None or executor.longest_work.is_start
 
 
 def test_a_rule_that_fails_fails_alone(executor):
     failures = []
     executor.on_failure = failures.append
     future = executor.submit(parse_formula("v"))
-    if raises(executor):  # its errors are the caller's
+    if is_in_process(executor):  # its errors are the caller's
         with pytest.raises(RuntimeError, match="the cable fell out"):
             future.result()
     else:
@@ -166,16 +187,29 @@ def test_a_rule_that_fails_fails_alone(executor):
     assert executor.submit(parse_formula("g")).result(timeout=120).status == "ok"
 
 
-def test_the_time_limit_may_change(executor):
-    before, executor.timeout = executor.timeout, 100.0
+def test_the_time_limit_may_change(executor, tmp_path, monkeypatch):
+    monkeypatch.setattr(executor, "timeout", 100.0)
     assert executor.submit(parse_formula("g")).result(timeout=120).status == "ok"
-    executor.timeout = before
+    if not is_in_process(executor):  # nothing can stop that one
+        path = str(tmp_path / "there")
+        future = executor.submit(parse_formula("g"), Ask(wait_until_there, {"path": path}, patience=2.0))
+        assert wait_for_work(executor).limit == 200.0
+        pathlib.Path(path).touch()
+        assert future.result(timeout=120) == path
 
 
-def test_left_it_measures_no_more():
-    with processes() as executor:
-        pass
-    assert not any(thread.is_alive() for thread in executor._threads)
+def test_left_it_measures_no_more(executor, tmp_path):
+    """The last one with this executor, which it ends."""
+    if is_in_process(executor):
+        assert executor.submit(parse_formula("g")).done()  # so there is nothing that it could still measure
+        return
+    ask = Ask(wait_until_there, {"path": str(tmp_path / "never there")})
+    futures = [executor.submit(parse_formula("g"), ask) for _ in range(executor.workers + 1)]
+    wait_for_work(executor)
+    executor.close()
+    for future in futures:
+        with pytest.raises(TaskFailed, match="The workers were stopped"):
+            future.result(timeout=10)
 
 
 def test_one_factory_knows_all(tmp_path):
