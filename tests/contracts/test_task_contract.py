@@ -2,15 +2,15 @@
 
 import dataclasses
 import functools
-import os
 import pickle
 
 import fakes
 import numpy as np
 import pytest
 import tensorflow as tf
+from data_dir import DATA_DIR, skip_without_cifar10
 
-from neural_optimizer_search.tasks import TASKS, KerasTask, Task
+from neural_optimizer_search.tasks import TASKS, KerasTask, Task, cifar10
 from neural_optimizer_search.tasks.child import Child, length, rows
 from neural_optimizer_search.tasks.image_task import ImageTask
 from neural_optimizer_search.tasks.protocol import Protocol
@@ -27,7 +27,6 @@ OWN = {
         sizes=dict(batch_size=10),
     ),
 }
-DATA_DIR = os.environ.get("NOS_DATA_DIR", os.path.expanduser("~/tensorflow_datasets"))
 
 
 @pytest.fixture(scope="module", params=[*TASKS, *OWN])
@@ -44,13 +43,10 @@ def read_once():
 @pytest.fixture(scope="module")
 def child(task, read_once):
     if isinstance(task, ImageTask):
+        if task.load is cifar10.load:
+            skip_without_cifar10()
         task = dataclasses.replace(task, load=read_once(task.load))
-    try:
-        return task.child(smallest(task), DATA_DIR)
-    except FileNotFoundError:
-        pytest.skip(f"no data for {task.name}: set NOS_DATA_DIR to a tensorflow_datasets directory")
-    except ImportError as error:
-        pytest.skip(str(error))
+    return task.child(smallest(task), DATA_DIR)
 
 
 def smallest(task):
@@ -95,7 +91,10 @@ def test_each_model_has_weights_of_its_own(child):
 def test_an_identity_tells_protocols_apart(task):
     protocol = smallest(task)
     identities = {task.identity(protocol), task.identity(dataclasses.replace(protocol, seeds=(7, 8, 9)))}
-    assert identities == {None} or (len(identities) == 2 and all(isinstance(text, str) for text in identities))
+    if isinstance(task, KerasTask):  # its code may change between two searches
+        assert identities == {None}
+    else:
+        assert len(identities) == 2 and all(isinstance(text, str) for text in identities)
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -1,19 +1,17 @@
 import dataclasses
 import functools
-import os
 from types import SimpleNamespace
 
 import fakes
 import numpy as np
 import pytest
+from data_dir import DATA_DIR, skip_without_cifar10
 
 from neural_optimizer_search.tasks import TASKS, cifar10, digits
 from neural_optimizer_search.tasks.config import TaskConfig
 from neural_optimizer_search.tasks.protocol import make_reward
 from neural_optimizer_search.tasks.small_networks import MLP, ConvNet
 from neural_optimizer_search.tasks.wide_resnet import WideResNet
-
-CIFAR10_DIR = os.environ.get("NOS_DATA_DIR", os.path.expanduser("~/tensorflow_datasets"))
 
 
 def test_splits_are_fixed_disjoint_and_of_the_right_size():
@@ -133,20 +131,16 @@ def test_mlp():
     assert MLP(20)((8, 8, 1), 10).count_params() == 64 * 20 + 20 + 20 * 10 + 10
 
 
-@pytest.mark.skipif(
-    not cifar10.is_held_by(CIFAR10_DIR),
-    reason="no CIFAR-10: set NOS_DATA_DIR to a tensorflow_datasets directory",
-)
 def test_cifar10_reads_real_images():
-    pytest.importorskip("tensorflow_datasets")
+    skip_without_cifar10()
     task = dataclasses.replace(TASKS["cifar10"], load=functools.cache(cifar10.load))
     protocol = task.protocols["reduced"]
-    splits = task.splits(protocol, CIFAR10_DIR)
+    splits = task.splits(protocol, DATA_DIR)
     assert splits.train.images.shape == (5000, 32, 32, 3)
     assert splits.train.images.dtype == np.float32
     assert 0.0 <= splits.train.images.min() < 0.1 < 0.9 < splits.train.images.max() <= 1.0
     assert set(splits.measured.labels) == set(range(10))
-    test = dataclasses.replace(task, on_test=True).splits(protocol, CIFAR10_DIR)
+    test = dataclasses.replace(task, on_test=True).splits(protocol, DATA_DIR)
     assert test.measured.images.shape == (10_000, 32, 32, 3)
     assert test.measured.images.max() <= 1.0
 
