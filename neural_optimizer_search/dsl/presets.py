@@ -67,6 +67,14 @@ def search_space(name: str = "arxiv2017", depth: int = 2, **constraints: bool) -
 
     Raises:
       ValueError: If the name or the depth is not allowed.
+
+    Example:
+      >>> from neural_optimizer_search import search_space
+      >>> space = search_space("signs", depth=1)
+      >>> space.sizes, space.size
+      ((6, 6, 5, 5, 5), 3000)
+      >>> space.decode([0, 1, 0, 4, 2]).formula()
+      'g * sign(m)'
     """
     if name not in PRESETS:
         raise ValueError(f"Argument `name` must be one of: {', '.join(PRESETS)}. Received: {name!r}.")
