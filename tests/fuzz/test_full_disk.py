@@ -18,7 +18,24 @@ from neural_optimizer_search.report import command as report
 LONG = bool(os.environ.get("NOS_LONG"))
 # A ledger has some 80 kB, its log 400, a checkpoint 2,000.
 SIZES = (
-    (0, 1, 100, 1000, 4096, 8192, 20_000, 32_768, 40_000, 50_000, 65_536, 100_000, 200_000, 300_000, 500_000)
+    (
+        0,
+        1,
+        100,
+        1000,
+        4096,
+        8192,
+        20_000,
+        32_768,
+        40_000,
+        50_000,
+        65_536,
+        100_000,
+        200_000,
+        300_000,
+        500_000,
+        1_000_000,
+    )
     if LONG
     else (0, 8192, 65_536)
 )
@@ -38,7 +55,7 @@ def run_full(main, flags, size, is_full):
         assert main(flags) == 0
 
 
-@at_sizes(*SIZES, enough=500_000)
+@at_sizes(*SIZES, enough=1_000_000)
 def test_a_search(tmp_path, undisturbed, size, is_full):  # noqa: F811
     run_full(search_on, flags_of("evolution", tmp_path), size, is_full)
     assert find(tmp_path / "run") == undisturbed["evolution"]
@@ -58,7 +75,7 @@ def test_a_promotion(tmp_path, undisturbed, size, is_full):  # noqa: F811
     assert find(tmp_path / "run" / "promoted-digits") == undisturbed["promotion"]
 
 
-@at_sizes(*SIZES, enough=300_000)
+@at_sizes(*SIZES, enough=500_000)
 def test_a_report(tmp_path, undisturbed, size, is_full):  # noqa: F811
     out = tmp_path / "report.html"
     flags = [str(undisturbed["searched"]), "--out", str(out)]
