@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
+from benchmarks.studies import StudyFailed
 from benchmarks.studies.common.bootstrap import mean_interval
 from benchmarks.studies.common.searches import run_search
 from benchmarks.studies.common.shared_flags import depth_flag, own_data_flag, runs_flag, space_flag, workers_flag
@@ -129,6 +130,8 @@ def _read_descent(directory):
 def _read(directory, descent) -> Searched:
     with contextlib.closing(Ledger(directory / LEDGER, read_only=True)) as ledger:
         found, known, ranking = ledger.evaluations(FOUND), ledger.evaluations(BASELINE), read_ranking(ledger)
+    if not ranking.compared:
+        raise StudyFailed(f"the search in {directory} found no rule that trains to the end: give more --rules")
     first = next(one for one in ranking.found if one.place == 1)
     assert first.fresh is not None and ranking.reference is not None and ranking.reference.fresh is not None
     return Searched(

@@ -2,11 +2,16 @@
 
 import json
 
+import fakes
 import marks
 import pytest
 
 from benchmarks import run
-from benchmarks.studies import STUDIES
+from benchmarks.studies import STUDIES, StudyFailed, same_steps
+from neural_optimizer_search import parse_formula
+from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.run_directory import LEDGER
+from neural_optimizer_search.search.ranking import Contender, Ranking
 
 # Study -> its flags and a key of its figures.
 SMALLEST = {
@@ -21,7 +26,7 @@ SMALLEST = {
         "test",
     ),
     "same_steps": (
-        "--tasks digits --algorithms random --seeds 1 --rules 1 --fresh_seeds 2 --depth 1 --workers 1 --runs {out}",
+        "--tasks digits --algorithms random --seeds 1 --rules 6 --fresh_seeds 2 --depth 1 --workers 1 --runs {out}",
         "searches",
     ),
     "optimizer_step": ("--rounds 1", "optimizers"),
@@ -45,6 +50,14 @@ def test_a_study_runs(name, tmp_path, capsys):
     assert run.main([name, *flags.format(out=tmp_path).split()]) == 0
     table, last = capsys.readouterr().out.rstrip().rsplit("\n", 1)
     assert table and json.loads(last)[key]
+
+
+def test_a_search_that_found_nothing_is_one_sentence(tmp_path, monkeypatch):
+    Ledger(tmp_path / LEDGER, {}).close()
+    diverged = Contender("", fakes.fake_evaluation(parse_formula("log(g)"), 0.0), place=1)
+    monkeypatch.setattr(same_steps, "read_ranking", lambda ledger: Ranking((diverged,), ()))
+    with pytest.raises(StudyFailed, match="found no rule that trains to the end: give more --rules"):
+        same_steps._read(tmp_path, None)
 
 
 def test_no_study_is_left_out():
