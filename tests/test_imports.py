@@ -1,7 +1,11 @@
-"""Imports point one way (the table in CONTRIBUTING.md); a file may import its own place and what that lists."""
+"""Imports point one way: a file may import its own place, and those that `MAY_IMPORT` lists for that."""
 
 import ast
+import configparser
+import importlib.metadata
+import importlib.util
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -13,94 +17,102 @@ ROOT = pathlib.Path(__file__).parent.parent
 CORE = "neural_optimizer_search"
 DSL = f"{CORE}.dsl"
 
-COMMANDS = {
-    f"{CORE}.{name}"
-    for name in (
-        "arguments", "command_line", "console", "describe_error", "file_lock", "files", "flags", "origin",
-        "plurals", "recorded_flags", "stopping", "user_error", "versions",
-    )
-}  # fmt: skip
 
-KERAS = {f"{CORE}.keras_versions", f"{CORE}.operations"}
+def core(*places):
+    return {f"{CORE}.{place}" for place in places}
+
+
+# What commands are made of: a place that has one may import all of these.
+COMMANDS = core(
+    "arguments", "command_line", "console", "describe_error", "file_lock", "files", "flags", "origin", "plurals",
+    "recorded_flags", "stopping", "user_error", "versions",
+)  # fmt: skip
+
+KERAS = core("keras_versions", "operations")
 
 # Place -> the places it may import; the longest name that a module starts with is its place.
 MAY_IMPORT = {
-    CORE: {f"{CORE}.optimizers", f"{CORE}.schedules", DSL},  # __init__.py: the public names
-    f"{CORE}.keras_versions": set(),
-    f"{CORE}.operations": {f"{CORE}.keras_versions"},
-    f"{CORE}.decays": {f"{CORE}.operations", f"{DSL}.numbers"},
-    f"{CORE}.flat_weights": set(),
-    f"{CORE}.arguments": set(),
-    f"{CORE}.user_error": set(),
-    f"{CORE}.files": {f"{CORE}.user_error"},
-    f"{CORE}.code_hash": set(),
-    f"{CORE}.command_line": {f"{CORE}.user_error"},
-    f"{CORE}.origin": set(),
-    f"{CORE}.plurals": set(),
-    f"{CORE}.stopping": set(),
-    f"{CORE}.console": {f"{CORE}.command_line", f"{CORE}.files", f"{CORE}.stopping"},
-    f"{CORE}.file_lock": set(),
-    f"{CORE}.describe_error": {f"{CORE}.code_hash", f"{CORE}.command_line"},
-    f"{CORE}.versions": {f"{CORE}.keras_versions"},
-    f"{CORE}.flags": {f"{CORE}.command_line", f"{CORE}.versions"},
-    f"{CORE}.recorded_flags": {f"{CORE}.command_line", f"{CORE}.files", f"{CORE}.flags"},
-    f"{CORE}.schedules": {f"{CORE}.arguments", f"{CORE}.decays", f"{CORE}.schedule_shape", *KERAS},
+    CORE: {DSL, *core("optimizers", "schedules")},  # __init__.py: the public names
+    **{
+        place: set()
+        for place in core(
+            "arguments", "code_hash", "file_lock", "flat_weights", "keras_versions", "objectives", "origin",
+            "plurals", "stopping", "user_error",
+        )
+    },
+    f"{CORE}.command_line": core("user_error"),
+    f"{CORE}.files": core("user_error"),
+    f"{CORE}.operations": core("keras_versions"),
     f"{DSL}.numbers": set(),
-    DSL: {f"{CORE}.decays", f"{CORE}.operations"},
-    f"{CORE}.optimizers": {f"{CORE}.decays", f"{CORE}.schedules", *KERAS, *COMMANDS, DSL},
-    f"{CORE}.objectives": set(),
-    f"{CORE}.l2o": {
-        CORE,
-        *(f"{CORE}.{place}" for place in ("keras_versions", "objectives", "optimizers", "records")),
+    f"{CORE}.decays": {f"{DSL}.numbers", *core("operations")},
+    f"{CORE}.schedule_shape": core("decays", "operations"),
+    f"{CORE}.schedules": {*core("arguments", "decays", "schedule_shape"), *KERAS},
+    f"{CORE}.console": core("command_line", "files", "stopping"),
+    f"{CORE}.describe_error": core("code_hash", "command_line"),
+    f"{CORE}.versions": core("keras_versions"),
+    f"{CORE}.flags": core("command_line", "versions"),
+    f"{CORE}.recorded_flags": core("command_line", "files", "flags"),
+    DSL: core("decays", "operations"),
+    f"{CORE}.optimizers": {DSL, *core("decays", "schedules"), *KERAS, *COMMANDS},
+    f"{CORE}.l2o": {*core("keras_versions", "objectives", "optimizers", "records"), *COMMANDS},
+    f"{CORE}.tasks": core(
+        "arguments", "code_hash", "command_line", "describe_error", "file_lock", "flags", "keras_versions", "plurals",
+        "schedule_shape", "user_error",
+    ),
+    f"{CORE}.measuring": {
+        DSL, *core("code_hash", "files", "flat_weights", "plurals", "schedule_shape", "tasks", "user_error"), *KERAS
+    },
+    f"{CORE}.workers": {
+        DSL,
+        *core("command_line", "console", "describe_error", "flags", "measuring", "plurals", "tasks", "user_error"),
+    },
+    f"{CORE}.records": {
+        DSL,
+        *core("command_line", "file_lock", "files", "measuring", "origin", "schedule_shape", "user_error"),
+    },
+    f"{CORE}.trials": {DSL, *core("files", "measuring", "schedule_shape", "tasks", "user_error")},
+    f"{CORE}.search": {
+        DSL,
+        *core("keras_versions", "measuring", "optimizers", "records", "schedule_shape", "tasks", "trials", "workers"),
         *COMMANDS,
     },
-    f"{CORE}.schedule_shape": {f"{CORE}.decays", f"{CORE}.operations"},
-    f"{CORE}.tasks": {
-        f"{CORE}.code_hash", f"{CORE}.optimizers", f"{CORE}.keras_versions", f"{CORE}.schedule_shape", *COMMANDS, DSL
+    f"{CORE}.promotion": {DSL, *core("measuring", "records", "search", "tasks", "workers"), *COMMANDS},
+    f"{CORE}.report": {
+        DSL, *core("measuring", "objectives", "operations", "records", "schedule_shape", "search"), *COMMANDS
     },
-    f"{CORE}.measuring": {
-        f"{CORE}.schedule_shape", f"{CORE}.code_hash", f"{CORE}.files", f"{CORE}.tasks", f"{CORE}.flat_weights",
-        f"{CORE}.plurals", f"{CORE}.user_error", *KERAS, DSL
+    f"{CORE}.tuning": {
+        DSL, *core("keras_versions", "measuring", "records", "search", "tasks", "trials", "workers"), *COMMANDS
     },
-    f"{CORE}.workers": {f"{CORE}.measuring", f"{CORE}.tasks", *COMMANDS, DSL},
-    f"{CORE}.records": {f"{CORE}.measuring", f"{CORE}.schedule_shape", *COMMANDS, DSL},
+    "tf_agents_env": {
+        DSL,
+        *core("arguments", "command_line", "files", "flat_weights", "l2o", "measuring", "objectives", "records"),
+        *core("search"),
+    },
+    "benchmarks": {
+        "benchmarks.commands", "benchmarks.experiments", "benchmarks.studies", *core("workers"), *COMMANDS
+    },
+    "benchmarks.plotting": set(),
+    "benchmarks.data": core("tasks", "user_error"),
+    "benchmarks.networks": {"benchmarks.data"},
+    "benchmarks.trials": {
+        "benchmarks.plotting", CORE,
+        *core("file_lock", "files", "optimizers", "schedule_shape", "schedules", "search", "user_error", "workers"),
+    },
+    "benchmarks.experiments": {
+        "benchmarks.data", "benchmarks.networks", "benchmarks.trials", *core("objectives", "tasks", "user_error")
+    },
+    "benchmarks.commands": {
+        "benchmarks.experiments", "benchmarks.trials",
+        *core("command_line", "files", "flags", "plurals", "user_error"),
+    },
+    "benchmarks.studies": {
+        "benchmarks.data", "benchmarks.experiments", "benchmarks.plotting", "benchmarks.trials", "tf_agents_env",
+        CORE, DSL,
+        *core("keras_versions", "l2o", "measuring", "objectives", "optimizers", "records", "schedule_shape"),
+        *core("search", "tasks", "trials", "tuning", "workers"),
+        *COMMANDS,
+    },
 }  # fmt: skip
-MAY_IMPORT[f"{CORE}.trials"] = {
-    f"{CORE}.measuring", f"{CORE}.tasks", f"{CORE}.schedule_shape", *COMMANDS, DSL
-}  # fmt: skip
-MAY_IMPORT[f"{CORE}.search"] = {
-    *(f"{CORE}.{place}" for place in ("records", "workers", "measuring", "optimizers", "keras_versions", "trials")),
-    f"{CORE}.tasks", f"{CORE}.schedule_shape", *COMMANDS, DSL
-}  # fmt: skip
-MAY_IMPORT[f"{CORE}.promotion"] = {f"{CORE}.search", *MAY_IMPORT[f"{CORE}.search"]}
-MAY_IMPORT[f"{CORE}.report"] = {*MAY_IMPORT[f"{CORE}.promotion"], f"{CORE}.objectives", f"{CORE}.operations"}
-MAY_IMPORT[f"{CORE}.tuning"] = {f"{CORE}.promotion", f"{CORE}.operations", *MAY_IMPORT[f"{CORE}.promotion"]}
-MAY_IMPORT["tf_agents_env"] = {
-    f"{CORE}.l2o", f"{CORE}.objectives", f"{CORE}.flat_weights", *MAY_IMPORT[f"{CORE}.report"]
-}  # fmt: skip
-MAY_IMPORT["benchmarks"] = {
-    CORE, "tf_agents_env", "benchmarks.commands", "benchmarks.studies", "benchmarks.experiments",
-    f"{CORE}.tuning", *MAY_IMPORT["tf_agents_env"]
-}  # fmt: skip
-MAY_IMPORT["benchmarks.plotting"] = set()
-MAY_IMPORT["benchmarks.data"] = {f"{CORE}.tasks", f"{CORE}.user_error"}
-MAY_IMPORT["benchmarks.networks"] = {"benchmarks.data"}
-MAY_IMPORT["benchmarks.trials"] = {
-    "benchmarks.plotting", f"{CORE}.records", f"{CORE}.search", f"{CORE}.workers", f"{CORE}.optimizers",
-    f"{CORE}.schedule_shape", f"{CORE}.schedules", f"{CORE}.file_lock", f"{CORE}.files", f"{CORE}.user_error"
-}  # fmt: skip
-MAY_IMPORT["benchmarks.experiments"] = {
-    "benchmarks.trials", "benchmarks.networks", "benchmarks.data", f"{CORE}.tasks", f"{CORE}.objectives",
-    f"{CORE}.user_error"
-}  # fmt: skip
-MAY_IMPORT["benchmarks.commands"] = {"benchmarks.experiments", "benchmarks.trials", *COMMANDS}
-MAY_IMPORT["benchmarks.studies"] = {
-    "benchmarks.plotting", "benchmarks.data", "benchmarks.trials", "benchmarks.experiments",
-    "tf_agents_env", f"{CORE}.tuning", *MAY_IMPORT["tf_agents_env"], *KERAS
-}  # fmt: skip
-# How numbers are written is a place of its own, because the decays may read it and nothing else of the DSL.
-for _places in (MAY_IMPORT[DSL], *(places for places in MAY_IMPORT.values() if DSL in places)):
-    _places.add(f"{DSL}.numbers")
 # Within the DSL, each file may import those before it.
 DSL_ORDER = (
     "numbers",
@@ -125,6 +137,7 @@ DSL_ORDER = (
     "presets",
     "composed",
     "interpreter",
+    "constants_read",
     "encoding",
     "token_interpreter",
 )
@@ -151,17 +164,41 @@ def import_named(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-@pytest.mark.parametrize(("module", "path"), list(modules()), ids=str)
-def test_imports_point_one_way(module, path):
-    here = place_of(module)
+def places_imported(path, here):
+    """Yields the other places that a file imports, each with the name that it imports."""
     for name in import_named(path):
         there = place_of(name)
         # `from neural_optimizer_search import x` is reported as both; the place of x decides.
-        if there in (None, here) or (there == CORE and here.startswith("benchmarks")):
-            continue
-        if there == CORE and name == CORE:
-            continue
-        assert there in MAY_IMPORT[here], f"{module} imports {name}"
+        if there not in (None, here) and name != CORE:
+            yield there, name
+
+
+def allow(here, there):
+    """How numbers are written is a place of its own, because the decays may read it and nothing else of the DSL."""
+    return there in MAY_IMPORT[here] or (there == f"{DSL}.numbers" and DSL in {here, *MAY_IMPORT[here]})
+
+
+@pytest.mark.parametrize(("module", "path"), list(modules()), ids=str)
+def test_imports_point_one_way(module, path):
+    here = place_of(module)
+    for there, name in places_imported(path, here):
+        assert allow(here, there), f"{module} imports {name}"
+
+
+def test_every_permission_is_used():
+    used = {here: set() for here in MAY_IMPORT}
+    for module, path in modules():
+        here = place_of(module)
+        used[here] |= {there for there, _ in places_imported(path, here)}
+    # A place that has a command may import whatever commands are made of.
+    common = {here: COMMANDS if places >= COMMANDS else set() for here, places in MAY_IMPORT.items()}
+    unused = {here: places - used[here] - common[here] for here, places in MAY_IMPORT.items()}
+    assert not any(unused.values()), {here: sorted(places) for here, places in unused.items() if places}
+
+
+def test_the_order_names_every_file_of_the_dsl():
+    names = {path.stem for path in (ROOT / CORE / "dsl").iterdir() if path.stem not in ("__init__", "__pycache__")}
+    assert sorted(DSL_ORDER) == sorted(names)
 
 
 @pytest.mark.parametrize("name", DSL_ORDER)
@@ -174,10 +211,31 @@ def test_the_dsl_has_an_order(name):
                 assert imported_name.split(".")[2] in {*earlier, package.name if package.is_dir() else ""}
 
 
+# What is imported of a package whose name does not say it.
+IMPORTED = {"pytest-xdist": "xdist", "scikit-learn": "sklearn"}
+
+
+def read_optional_packages():
+    """What the extras of setup.cfg install, but TensorFlow and Keras: package -> the name that it is imported by."""
+    settings = configparser.ConfigParser(inline_comment_prefixes="#")
+    settings.read(ROOT / "setup.cfg")
+    lines = "\n".join(settings["options.extras_require"].values()).split("\n")
+    packages = {re.match("[A-Za-z0-9_-]*", line)[0] for line in lines}
+    packages -= {"", "tensorflow", "keras", "neural-optimizer-search"}
+    return {package: IMPORTED.get(package, package.replace("-", "_")) for package in packages}
+
+
+def test_optional_packages_are_imported_by_these_names():
+    installed = {name for names in importlib.metadata.packages_distributions().values() for name in names}
+    found = {name for package, name in read_optional_packages().items() if package in installed}
+    assert {"matplotlib", "optuna", "ray", "scipy", "sklearn", "tensorboard", "tf_agents"} <= found
+    assert [name for name in found if not importlib.util.find_spec(name)] == []
+
+
 def test_the_core_runs_without_optional_packages():
     code = f"""
 import sys
-for name in ("tf_agents", "sklearn", "tensorflow_datasets", "tqdm", "latex2mathml", "optuna"):
+for name in {sorted(read_optional_packages().values())}:
     sys.modules[name] = None
 import {CORE}, {CORE}.search.command, {CORE}.workers.config, {CORE}.tasks, {CORE}.l2o, {CORE}.report.command
 from {CORE}.search import registry
