@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(items):
 def pytest_runtest_setup(item):
     """What `marks.only_long` marks: `make test-long` selects it by that mark, which by itself would skip nothing."""
     why = [mark.kwargs["only"] for mark in item.iter_markers("long") if "only" in mark.kwargs]
-    if why and not os.environ.get("NOS_LONG"):
+    if why and not marks.LONG:
         pytest.skip(f"{why[0]} make test-long has it.")
 
 

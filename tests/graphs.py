@@ -1,9 +1,9 @@
 """Graphs as they were traced, for tests of trainings of a few steps."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 
+import marks
 import tensorflow as tf
 
 
@@ -15,7 +15,7 @@ def as_traced() -> Iterator[None]:
     """
     options = tf.config.optimizer
     before = options.get_experimental_options().get("disable_meta_optimizer", False)
-    options.set_experimental_options({"disable_meta_optimizer": before or not os.environ.get("NOS_LONG")})
+    options.set_experimental_options({"disable_meta_optimizer": before or not marks.LONG})
     try:
         yield
     finally:

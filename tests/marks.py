@@ -1,6 +1,7 @@
 """Marks for all tests of a directory; its conftest.py says which."""
 
 import importlib.util
+import os
 import pathlib
 
 import pytest
@@ -12,6 +13,8 @@ NEEDED = {
     "trials": ("optuna",),
     "tuning": ("optuna",),
 }
+# What `make test-long` sets. A test that reads it is marked `pytest.mark.long`, or that would not run it.
+LONG = os.environ.get("NOS_LONG") == "1"
 NEEDS_RAY = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed.")
 
 

@@ -59,7 +59,6 @@ def test_a_network_of_one_layer_is_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.long
 @pytest.mark.parametrize("units", [64, pytest.param(1024, marks=LONG)])
 def test_a_step_of_the_full_network(units):
     setting = nmt.SETTINGS["paper"]

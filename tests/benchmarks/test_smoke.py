@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import math
-import os
 
 import marks
 import pytest
@@ -32,7 +31,7 @@ def out(tmp_path_factory):
 @pytest.fixture(scope="module", autouse=True)
 def fewer_contenders():
     """Of the slow ones only the last contender is trained; `make test-long` has all."""
-    slow = () if os.environ.get("NOS_LONG") else ONE_IS_SLOW
+    slow = () if marks.LONG else ONE_IS_SLOW
     with pytest.MonkeyPatch.context() as patch:
         for settings in (load_experiment(name).SETTINGS for name in slow):
             smoke = settings["smoke"]

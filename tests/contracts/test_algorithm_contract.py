@@ -1,11 +1,11 @@
 """What every algorithm promises; one joins by its row in the registry."""
 
 import math
-import os
 import re
 from typing import NamedTuple
 
 import fakes
+import marks
 import numpy as np
 import pytest
 
@@ -181,7 +181,7 @@ def test_the_size_of_its_batches_in_preset_paper_is_known(name, tmp_path):
 
 
 def skip_but_one_controller(entry):
-    if entry.title in ("PPO", "TRPO", "REINFORCE") and not os.environ.get("NOS_LONG"):
+    if entry.title in ("PPO", "TRPO", "REINFORCE") and not marks.LONG:
         pytest.skip("Kept as guided PPO is; test_agents.py restores it. make test-long has it.")
 
 

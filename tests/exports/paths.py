@@ -7,17 +7,17 @@ import contextlib
 import dataclasses
 import importlib.util
 import inspect
-import os
 from typing import Any
 from unittest import mock
 
+import marks
 import numpy as np
 
 from neural_optimizer_search import RuleOptimizer
 from neural_optimizer_search.dsl import vocabulary
 from neural_optimizer_search.keras_versions import BACKEND, KERAS_3, keras
 
-STEPS = 50 if os.environ.get("NOS_LONG") else 6
+STEPS = 50 if marks.LONG else 6
 SHAPES = ((13,), (2, 3), (), (2, 2, 3))
 ARGUMENTS = dict(learning_rate=0.02, decay_steps=32, seed=-7)  # t / 32 is exact however it is computed
 _RNG = np.random.default_rng(0)

@@ -3,4 +3,4 @@
 import marks
 import pytest
 
-pytest_collection_modifyitems = marks.mark_below(__file__, pytest.mark.once, pytest.mark.long)
+pytest_collection_modifyitems = marks.mark_below(__file__, pytest.mark.once)

@@ -3,9 +3,9 @@
 One mutant alone: NOS_LONG=1 pytest tests/fuzz/test_damaged_runs.py -k "rung1.sqlite/emptied"
 """
 
-import os
 import random
 
+import marks
 import pytest
 from harness import COMMANDS, run
 from mutants import MUTANTS
@@ -22,11 +22,10 @@ ON = {
 }  # fmt: skip
 REFUSED = [("nos-search --resume", "promoted")]
 CHOSEN = 10
-LONG = bool(os.environ.get("NOS_LONG"))
 
 
 def choose():
-    if LONG:
+    if marks.LONG:
         return MUTANTS
     quick = [mutant for mutant in MUTANTS if mutant.kind != "checkpoint"]
     slow = [mutant for mutant in MUTANTS if mutant.kind == "checkpoint" and "another's" not in mutant.name]
@@ -35,7 +34,7 @@ def choose():
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    return World(tmp_path_factory.mktemp("world"), with_controllers=LONG)
+    return World(tmp_path_factory.mktemp("world"), with_controllers=marks.LONG)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +58,7 @@ def test_a_kill_alone_does_no_harm(world, healthy):
         assert healthy("nos-search --resume", name) == world.undisturbed[name]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mutant", choose(), ids=lambda mutant: mutant.name)
 def test_damaged(mutant, world, healthy, capfd, record_property):
     found = []

@@ -3,9 +3,9 @@
 In place of a full disk no file may get larger than a certain size, for which nobody needs to be root.
 """
 
-import os
 import shutil
 
+import marks
 import pytest
 from children import run_with_room
 from harness import judge
@@ -15,30 +15,12 @@ from worlds import RUNGS, nothing_trained
 from neural_optimizer_search.promotion import command as promotion
 from neural_optimizer_search.report import command as report
 
-LONG = bool(os.environ.get("NOS_LONG"))
+pytestmark = pytest.mark.long
+
 # A ledger has some 80 kB, its log 400, a checkpoint 2,000.
-SIZES = (
-    (
-        0,
-        1,
-        100,
-        1000,
-        4096,
-        8192,
-        20_000,
-        32_768,
-        40_000,
-        50_000,
-        65_536,
-        100_000,
-        200_000,
-        300_000,
-        500_000,
-        1_000_000,
-    )
-    if LONG
-    else (0, 8192, 65_536)
-)
+SIZES = (0, 8192, 65_536)
+if marks.LONG:
+    SIZES += (1, 100, 1000, 4096, 20_000, 32_768, 40_000, 50_000, 100_000, 200_000, 300_000, 500_000, 1_000_000)
 
 
 def at_sizes(*sizes, enough):
@@ -62,7 +44,9 @@ def test_a_search(tmp_path, undisturbed, size, is_full):  # noqa: F811
 
 
 @pytest.mark.slow
-@at_sizes(*((100, 200_000, 500_000, 1_000_000, 1_900_000, 3_000_000) if LONG else (1_000_000,)), enough=3_000_000)
+@at_sizes(
+    *((100, 200_000, 500_000, 1_000_000, 1_900_000, 3_000_000) if marks.LONG else (1_000_000,)), enough=3_000_000
+)
 def test_a_search_with_checkpoints(tmp_path, undisturbed, size, is_full):  # noqa: F811
     run_full(search_on, flags_of("ppo", tmp_path), size, is_full)
     assert find(tmp_path / "run") == undisturbed["ppo"]

@@ -3,9 +3,9 @@
 `NOS_LONG=1` makes it 10^4 texts of each kind in place of 500.
 """
 
-import os
 import string
 
+import marks
 import numpy as np
 import pytest
 
@@ -13,7 +13,7 @@ from neural_optimizer_search import FormulaError, optimizers, parse_formula
 from neural_optimizer_search.dsl.presets import search_space
 from neural_optimizer_search.dsl.rule import Rule
 
-TEXTS = 10_000 if os.environ.get("NOS_LONG") == "1" else 500
+TEXTS = 10_000 if marks.LONG else 500
 WORDS = [
     "g", "m", "v", "gamma", "w", "e", "1", "2", "3", "1e-3", "1e999", "Adam", "RMSProp", "ld", "cd_1", "eps", "sign",
     "sqrt", "exp", "log", "clip", "drop", "sigmoid", "(", ")", "|", ",", "+", "-", "*", "/", "^", "**", " ", "0.1",
@@ -72,24 +72,28 @@ def formulas(rng, count):
     return [rule.formula() + constants[rng.integers(len(constants))] for rule in rules]
 
 
+@pytest.mark.long
 def test_formulas_with_mistakes():
     rng = np.random.default_rng(0)
     rules = [read(mutated(formula, rng)) for formula in formulas(rng, TEXTS)]
     assert 0.01 < np.mean([rule is not None for rule in rules]) < 0.99  # both happen
 
 
+@pytest.mark.long
 def test_words_in_any_order():
     rng = np.random.default_rng(1)
     for _ in range(TEXTS):
         read("".join(rng.choice(WORDS, rng.integers(0, 30))))
 
 
+@pytest.mark.long
 def test_characters_in_any_order():
     rng = np.random.default_rng(2)
     for _ in range(TEXTS):
         read("".join(CHARACTERS[i] for i in rng.integers(0, len(CHARACTERS), rng.integers(0, 60))))
 
 
+@pytest.mark.long
 def test_bytes_in_any_order():
     rng = np.random.default_rng(3)
     for _ in range(TEXTS):

@@ -4,12 +4,12 @@
 """
 
 import dataclasses
-import os
 import xml.etree.ElementTree
 
 import fakes
 import marks
 import numpy as np
+import pytest
 from test_fuzz_rules import legal_rules
 
 from neural_optimizer_search.measuring.evaluation import STATUSES
@@ -21,10 +21,11 @@ from neural_optimizer_search.report.search_page import search_page
 from neural_optimizer_search.report.statistics import count_parts, sub_expressions
 from neural_optimizer_search.report.tree import tree
 
-RULES = 100_000 if os.environ.get("NOS_LONG") == "1" else 1_000
+RULES = 100_000 if marks.LONG else 1_000
 NUMBERS = (0.0, 1.0, -1.0, 1e-300, 1e300, -1e308, 5e-324, 0.1 + 0.2)
 
 
+@pytest.mark.long
 def test_every_rule_has_a_formula_and_a_tree():
     for rule in legal_rules(RULES):
         for part in (math(rule), tree(rule)):

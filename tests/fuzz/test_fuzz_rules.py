@@ -1,13 +1,13 @@
 """Random strings of tokens: what a controller, a ledger or a stranger may hand to a rule.
 
-`NOS_LONG=1` makes it 10^5 strings in place of 2,000.
+`NOS_LONG=1` makes it 10^5 strings in place of 1,000.
 """
 
 import ast
 import dataclasses
-import os
 
 import fakes
+import marks
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -30,8 +30,9 @@ from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.ranking import make_ranking
 from neural_optimizer_search.search.score_words import score_words
 
-LONG = os.environ.get("NOS_LONG") == "1"
-STRINGS = 100_000 if LONG else 1_000
+pytestmark = pytest.mark.long
+
+STRINGS = 100_000 if marks.LONG else 1_000
 SPACES = [search_space(name, depth) for name in PRESETS for depth in (1, 2, 3)]
 SPACES += [search_space("arxiv2017", 4), search_space("arxiv2017", 2).unconstrained()]
 # What a written optimizer may call or read, besides the names of its own lines.
@@ -115,7 +116,7 @@ def test_the_screen_takes_every_rule(rules):
 
 
 def test_the_written_optimizer_is_made_of_the_vocabulary(rules):
-    for rule in rules[:: 20 if LONG else 10]:
+    for rule in rules[:: 20 if marks.LONG else 10]:
         module = ast.parse(rule.to_source("Found"))
         (direction,) = [n for n in ast.walk(module) if isinstance(n, ast.FunctionDef) and n.name == "direction"]
         assigned = {node.id for node in ast.walk(direction) if isinstance(getattr(node, "ctx", None), ast.Store)
@@ -151,7 +152,7 @@ def test_a_rule_computes_something_for_every_gradient(rules):
         return step_from_tokens(encoded, vector, zeros, (SHAPE,))[0]
 
     run = tf.function(step, [ENCODED])
-    for i, rule in enumerate(rules[:: 5 if LONG else 4]):
+    for i, rule in enumerate(rules[:: 5 if marks.LONG else 4]):
         result = run(encode(rule))
         assert result.shape == vector.g.shape
         if i % 25 == 0:

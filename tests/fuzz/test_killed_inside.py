@@ -12,7 +12,7 @@ from worlds import RUNGS, SMALL, nothing_trained, record
 from neural_optimizer_search.promotion import command as promotion
 from neural_optimizer_search.search import command as search
 
-LONG = bool(os.environ.get("NOS_LONG"))
+pytestmark = pytest.mark.long
 
 
 def find(out):
@@ -54,8 +54,10 @@ def kill_and_go_on(main, flags, kills):
 
 # The n-th time that a place is come to; a search of this size begins some 500 statements, and a promotion 200. At 86
 # the ledger has an evaluation that the cache has not.
-OF_SEARCH, OF_PROMOTION = (range(1, 480, 8), range(1, 190, 3)) if LONG else ((31, 86), (31, 86))
-CHECKPOINTS = [(place, count) for place in CHECKPOINT for count in (1, 2, 6)] if LONG else [("before the index", 2)]
+OF_SEARCH, OF_PROMOTION = (range(1, 480, 8), range(1, 190, 3)) if marks.LONG else ((31, 86), (31, 86))
+CHECKPOINTS = (
+    [(place, count) for place in CHECKPOINT for count in (1, 2, 6)] if marks.LONG else [("before the index", 2)]
+)
 
 
 @pytest.mark.parametrize("count", OF_SEARCH)
@@ -73,7 +75,7 @@ def test_a_promotion_at_a_statement(tmp_path, undisturbed, count):
 
 
 @pytest.mark.parametrize("place", ["before a file has its name", "before a file is surely written"])
-@pytest.mark.parametrize("count", (1, 2) if LONG else (2,))
+@pytest.mark.parametrize("count", (1, 2) if marks.LONG else (2,))
 def test_before_a_file_is_there(tmp_path, undisturbed, place, count):
     assert kill_and_go_on(search_on, flags_of("evolution", tmp_path), [(place, count)])
     assert find(tmp_path / "run") == undisturbed["evolution"]

@@ -14,6 +14,7 @@ import shutil
 import signal
 import zipfile
 
+import marks
 import numpy as np
 import pytest
 import trainings
@@ -26,7 +27,7 @@ from neural_optimizer_search.objectives import FAMILIES
 
 pytestmark = pytest.mark.once
 
-MUTANTS = 150 if os.environ.get("NOS_LONG") else 10  # of each file
+MUTANTS = 150 if marks.LONG else 10  # of each file
 SECONDS = 20  # that a command may take
 
 

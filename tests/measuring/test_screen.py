@@ -1,7 +1,7 @@
 import collections
 import hashlib
-import os
 
+import marks
 import numpy as np
 import pytest
 import reference
@@ -208,7 +208,7 @@ def test_equal_keys_mean_equal_functions():
     Not all: the spellings of a function are rounded differently, and some functions are told apart only by gradients
     that a probe does not have, such as `sign(v)` and `clip(sqrt(v), 1e-4) / 1e-4`. About one in a thousand.
     """
-    other, by_key, drawn = Screen(seed=1), {}, 25_000 if os.environ.get("NOS_LONG") else 8000
+    other, by_key, drawn = Screen(seed=1), {}, 25_000 if marks.LONG else 8000
     for depth in (1, 2, 3, 4):
         space = search_space("arxiv2017", depth)
         for tokens in space.sample(np.random.default_rng(depth), drawn):

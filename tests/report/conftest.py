@@ -8,7 +8,7 @@ import pytest
 
 from neural_optimizer_search.report.run import read
 
-pytest_collection_modifyitems = marks.mark_below(__file__, pytest.mark.once, pytest.mark.long)
+pytest_collection_modifyitems = marks.mark_below(__file__, pytest.mark.once)
 
 
 @pytest.fixture(scope="session")

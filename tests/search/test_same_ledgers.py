@@ -2,8 +2,8 @@
 
 import collections
 import functools
-import os
 
+import marks
 import pytest
 from same_searches import LOCK_STEP, Measured, Workers, broken, read, run
 
@@ -45,11 +45,12 @@ def test_any_number_of_workers(whole, evaluator, tmp_path, workers):
     assert read(tmp_path / "run") == expected
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", [1, 3])
 def test_broken_off_anywhere(whole, evaluator, tmp_path, workers):
     algorithm, expected, count = whole
     make = functools.partial(Workers, evaluator, workers)
-    points = range(count) if os.environ.get("NOS_LONG") else range(workers, count, 4)
+    points = range(count) if marks.LONG else range(workers, count, 4)
     for point, found in broken(tmp_path, algorithm, make, points):
         assert found == expected, point
 

@@ -1,8 +1,8 @@
 """What a search with rounds of tuning records depends neither on its workers nor on where it was broken off."""
 
 import functools
-import os
 
+import marks
 import pytest
 from same_searches import LOCK_STEP, PROTOCOL, STARTS, WITH_ROUNDS, Measured, Workers, broken, read, run
 
@@ -89,11 +89,12 @@ def test_any_number_of_workers(whole, evaluator, tmp_path, workers):
     assert read(tmp_path / "run") == expected
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", [1, 3])
 def test_broken_off_anywhere(whole, evaluator, tmp_path, workers):
     algorithm, expected, count = whole
     make = functools.partial(Workers, evaluator, workers)
-    points = range(count) if os.environ.get("NOS_LONG") else range(8 + 2 * workers, count, 8)
+    points = range(count) if marks.LONG else range(8 + 2 * workers, count, 8)
     for point, found in broken(tmp_path, algorithm, make, points):
         assert found == expected, point
 

@@ -14,7 +14,7 @@ from killed_search import search
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.known_optimizers import THE_SIX
 
-pytestmark = [pytest.mark.long, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 HERE = pathlib.Path(__file__).parent
 FLAGS = ["--depth", "2", "--seed", "1", "--baselines", THE_SIX]

@@ -1,14 +1,14 @@
 """What a search with PPO records depends neither on the number of its workers nor on where it was broken off."""
 
 import functools
-import os
 
+import marks
 import pytest
 from same_searches import Measured, Workers, broken, read, run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 # (workers, after how many measurements). A controller takes seconds to make.
-BROKEN = [(1, 9), (2, 14), (4, 18)] if os.environ.get("NOS_LONG") else [(3, 14)]
+BROKEN = [(1, 9), (2, 14), (4, 18)] if marks.LONG else [(3, 14)]
 
 
 def test_any_number_of_workers_broken_off_anywhere(tmp_path):

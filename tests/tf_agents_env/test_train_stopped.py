@@ -19,7 +19,7 @@ from neural_optimizer_search.search.known_optimizers import THE_SIX
 from neural_optimizer_search.stopping import STOPPED
 from tf_agents_env.controller_config import CONTROLLERS
 
-pytestmark = [pytest.mark.long, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 TESTS = pathlib.Path(__file__).parents[1]
 # `make test` kills searches in test_kills.py.

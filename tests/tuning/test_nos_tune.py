@@ -366,7 +366,6 @@ def test_a_tuning_that_is_killed_goes_on_exactly(fake, tuned, tmp_path):
 
 
 @marks.only_long("It trains, in four processes.")
-@pytest.mark.long
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143)])
 def test_a_training_that_is_ended_goes_on_exactly(number, code, tmp_path):
     words = ["--task", "digits_mlp", "--protocol", "reduced", "--budget", "500", "--seeds", "1"]

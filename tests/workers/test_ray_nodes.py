@@ -16,7 +16,6 @@ from neural_optimizer_search.workers.ray_workers import RayWorker, start_ray
 # Not imported here: Ray reads its environment at the first import.
 pytestmark = [
     pytest.mark.once,
-    pytest.mark.long,
     marks.NEEDS_RAY,
 ]
 

@@ -19,7 +19,6 @@ from neural_optimizer_search.workers.ray_workers import RayWorker, ray_executor
 # Not imported here: Ray reads its environment at the first import.
 pytestmark = [
     pytest.mark.once,
-    pytest.mark.long,
     pytest.mark.slow,
     marks.NEEDS_RAY,
 ]
