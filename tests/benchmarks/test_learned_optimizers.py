@@ -4,11 +4,11 @@ import dataclasses
 import json
 import subprocess
 import threading
-import time
 
 import marks
 import numpy as np
 import pytest
+from waiting import wait_until
 
 from benchmarks.studies import StudyFailed, learned_optimizers
 from benchmarks.studies.learned_optimizers import comparison as comparing
@@ -301,8 +301,7 @@ def test_whoever_stops_the_trainings_leaves_none(monkeypatch, tmp_path):
             self.ended.set()
 
     def stop(futures):
-        while len(begun) < 2:
-            time.sleep(0.01)
+        wait_until(lambda: len(begun) >= 2)
         raise KeyboardInterrupt
 
     begun = []

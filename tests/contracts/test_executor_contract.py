@@ -5,11 +5,11 @@ import dataclasses
 import os
 import pathlib
 import sys
-import time
 
 import fakes
 import marks
 import pytest
+from waiting import wait_until
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.racing import Bar
@@ -52,8 +52,7 @@ def count_words(evaluator, rule, times):
 
 def wait_until_there(evaluator, rule, path):
     """Is asked of a function, too, and takes until there is a file."""
-    while not os.path.exists(path):
-        time.sleep(0.01)
+    wait_until(lambda: os.path.exists(path))
     return path
 
 
@@ -64,11 +63,8 @@ def is_in_process(executor):
 
 def wait_for_work(executor):
     """What a worker is doing, as soon as one does more than start."""
-    until = time.monotonic() + 600
-    while (work := executor.longest_work) is None or work.is_start:
-        assert time.monotonic() < until, work
-        time.sleep(0.01)
-    return work
+    wait_until(lambda: executor.longest_work is not None and not executor.longest_work.is_start)
+    return executor.longest_work
 
 
 def in_process():

@@ -97,11 +97,9 @@ RAY = pytest.param("ray", marks=marks.only_long("tests/workers/test_ray_workers.
 
 @pytest.fixture(scope="module", params=["process", RAY])
 def make_worker(request):
-    """Gives a worker, not started yet, of what makes an evaluator; it may say nothing for a second and a half."""
+    """Gives a worker, not started yet, of what makes an evaluator."""
     workers = []
     patch = pytest.MonkeyPatch()
-    for module in (process_workers, ray_workers):
-        patch.setattr(module, "LONGEST_SILENCE", 1.5)
     patch.setattr(ray_workers, "LOOK_SECONDS", 0.1)
     patch.setattr(ray_workers, "PROGRESS_SECONDS", 0.1)
 
@@ -158,7 +156,9 @@ def test_it_says_how_far_it_is(worker):
     assert worker.progress is None
 
 
-def test_a_long_silence_is_a_failure(worker):
+def test_a_long_silence_is_a_failure(worker, monkeypatch):
+    for module in (process_workers, ray_workers):
+        monkeypatch.setattr(module, "LONGEST_SILENCE", 1.5)
     answer = worker.measure(parse_formula("m"), SECONDS, Ask("train", {"seconds": 2.0}))
     assert answer == Measured(None)  # it says something
     answer = worker.measure(parse_formula("-m"), SECONDS)

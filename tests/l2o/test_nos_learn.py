@@ -9,11 +9,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 from bowls import BOWLS, TINY
+from waiting import wait_until
 
 from neural_optimizer_search.l2o import PredictedStepDescent, saved, training
 from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig, Training
@@ -166,10 +166,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path):
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    deadline = time.monotonic() + 120
-    while not (directory / "state.npz").exists():
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until((directory / "state.npz").exists, process=process)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import random
 import sqlite3
 import stat
 import threading
@@ -70,7 +71,9 @@ DAMAGES = {
     "a text": lambda path: path.write_text("what a slip of the hand left"),
     "cut in the header": lambda path: os.truncate(path, 50),
     "cut": lambda path: os.truncate(path, 5000),
-    "garbage after the header": lambda path: overwrite(path, 100, os.urandom(path.stat().st_size - 100)),
+    "garbage after the header": lambda path: overwrite(
+        path, 100, random.Random(0).randbytes(path.stat().st_size - 100)
+    ),
     "garbage in the pages": lambda path: overwrite(path, 4096, b"\xff" * (path.stat().st_size - 4096)),
     "another column": lambda path: change(path, "ALTER TABLE evaluations_5 ADD COLUMN more"),
     "other columns": lambda path: change(path, "DROP TABLE evaluations_5", "CREATE TABLE evaluations_5 (a, b)"),

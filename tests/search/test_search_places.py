@@ -1,6 +1,7 @@
 """Where `nos-search` keeps a run and its cache, and what it does with what is there."""
 
 import os
+import random
 import sqlite3
 import threading
 
@@ -47,7 +48,7 @@ def test_a_place_for_runs_that_is_taken(tmp_path, monkeypatch, capfd, make):
 def test_a_damaged_default_cache(tmp_path, monkeypatch, capfd, trains_nothing):
     monkeypatch.chdir(tmp_path)
     os.mkdir("runs")
-    (tmp_path / "runs" / "cache.sqlite").write_bytes(os.urandom(9000))
+    (tmp_path / "runs" / "cache.sqlite").write_bytes(random.Random(0).randbytes(9000))
     assert search("--out", "first") == search("--out", "second") == 0
     first, second = found(tmp_path / "first"), found(tmp_path / "second")
     assert second[: len(first)] == first and len(second) > len(first)  # what is cached is free

@@ -42,7 +42,7 @@ def undisturbed(tmp_path_factory):
 
 @marks.only_long("test_same_ledgers_ppo.py breaks a search off anywhere.")
 def test_killed_at_random_moments(tmp_path, undisturbed):
-    out, rng, moments = tmp_path / "run", np.random.default_rng(), []
+    out, rng, moments = tmp_path / "run", np.random.default_rng(0), []
     for kill in range(KILLS):
         # A save takes some 50 ms. The first six evaluations are the known optimizers.
         save = ("save", 1, rng.uniform(0, 0.05))

@@ -9,13 +9,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 
 import fakes
 import marks
 import optuna
 import pytest
 from tiny_searches import OWN_MODULE
+from waiting import wait_until
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.records.ledger import Ledger
@@ -372,9 +372,7 @@ def test_a_training_that_is_ended_goes_on_exactly(number, code, tmp_path):
     tune = ["-m", "neural_optimizer_search.tuning.command"]
     whole, ended = tmp_path / "whole", tmp_path / "ended"
     first = run_process(*tune, "drop(m, 0.3)", *words, "--out", ended)
-    while not (ended / STUDY).exists() or count_trials(ended / STUDY) < 12:
-        assert first.poll() is None
-        time.sleep(0.05)
+    wait_until(lambda: (ended / STUDY).exists() and count_trials(ended / STUDY) >= 12, process=first)
     first.send_signal(number)
     _, said = first.communicate()
     assert first.returncode == code

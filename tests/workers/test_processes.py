@@ -16,6 +16,7 @@ import forked
 import graphs
 import marks
 import pytest
+from waiting import wait_until
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.evaluator import Evaluator
@@ -152,8 +153,7 @@ def test_a_task_that_fails_for_every_rule_ends_with_the_first_error(quick, tmp_p
 def test_leaving_does_not_wait_for_a_hanging_child(quick, tmp_path):
     with pool(tmp_path, {"g": "hang 9"}, workers=1, timeout=1000.0) as executor:
         future = executor.submit(parse_formula("g"))
-        while (tmp_path / "g").read_text() == "hang 9":
-            time.sleep(0.01)
+        wait_until(lambda: (tmp_path / "g").read_text() != "hang 9")
     assert future.done() and isinstance(future.exception(), TaskFailed)
 
 
@@ -218,13 +218,6 @@ def parent_process(directory, hangs=False):
             yield parent
         finally:
             parent.kill()
-
-
-def wait_until(true, seconds=120.0):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def children(pid):

@@ -90,9 +90,20 @@ def test_one_does_not_look_each_time_that_one_is_asked(listening, monkeypatch):
     assert len(looks) == 1
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "[::1]:1", "no.such.host.invalid:80", "nonsense"])
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "[::1]:1", "nonsense"])
 def test_what_is_no_head_does_not_answer(address):
     assert not ray_head.answers(address)
+
+
+def test_a_host_that_has_no_address_does_not_answer(monkeypatch):
+    asked = []
+
+    def connect(address, timeout):
+        asked.append(address)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    assert not ray_head.answers("no.such.host:80") and asked == [("no.such.host", 80)]
 
 
 def test_workers_of_a_lost_head_say_so_and_end(quick):
