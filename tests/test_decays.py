@@ -1,3 +1,5 @@
+"""The decays: their values, their dtypes, and what they refuse."""
+
 import math
 
 import numpy as np

@@ -3,9 +3,9 @@
 import importlib
 import re
 import shlex
-import string
 
 import pytest
+from documents import ALL, COMMANDS, DOCUMENTS, EXTENSIONS, ROOT, anchors, commands, exists, find
 
 import nos_commands
 from benchmarks.commands import experiment
@@ -14,25 +14,13 @@ from tools import docs
 
 pytestmark = pytest.mark.once
 
-ROOT = docs.ROOT
-DOCUMENTS = {name: (ROOT / name).read_text() for name in docs.DOCUMENTS}
-COMMANDS = docs.COMMANDS
-ALL = "\n".join(DOCUMENTS.values())
 # What a reader is to write, or a command writes.
 INVENTED = ("my_", "runs/", "dist/", "comparison.html")
-EXTENSIONS = "py|md|cfg|toml|txt|css|js|gz|csv|png|html"
 
 
 @pytest.fixture(params=DOCUMENTS)
 def text(request):
     return DOCUMENTS[request.param]
-
-
-def find(pattern, text):
-    """The first group of each match, or the match; there must be some."""
-    found = [match[1] if match.re.groups else match[0] for match in re.finditer(pattern, text, re.MULTILINE)]
-    assert found, f"The pattern finds nothing: {pattern}"
-    return found
 
 
 # -- Blocks made from the code ---------------------------------------------------------------------
@@ -73,10 +61,6 @@ def test_every_path_exists(document):
     assert [path for path in named if not exists(path, (ROOT / document).parent)] == []
 
 
-def exists(path, *more):
-    return any((place / path).exists() for place in (ROOT, ROOT / docs.PACKAGES[0], *more))
-
-
 def test_every_module_exists():
     groups = find(r"^([\w.]+) =$", (ROOT / "setup.cfg").read_text())
     for name in find(rf"(?<![\w/])((?:{'|'.join(docs.PACKAGES)})(?:\.\w+)+)", ALL):
@@ -102,22 +86,7 @@ def test_every_link_leads_somewhere(document):
         assert not heading or heading in anchors(place.read_text()), link
 
 
-def anchors(text):
-    """The ids that GitHub gives to headings."""
-    kept = string.ascii_lowercase + string.digits + " -_"
-    headings = find(r"^#+ (.+)$", text)
-    return {"".join(c for c in heading.lower() if c in kept).replace(" ", "-") for heading in headings}
-
-
 # -- Commands --------------------------------------------------------------------------------------
-
-
-def commands(text):
-    """The lines of shell blocks, and what stands in backticks in a line."""
-    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines()]
-    inline = re.findall(r"(?<!`)`([^`\n]+)`(?!`)", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
-    return [re.sub(r"\s+#\s.*$|\s+…$", "", line) for line in (*lines, *inline) if line.strip()]
 
 
 def test_the_flags_of_every_command_are_told():

@@ -3,8 +3,8 @@
 import re
 import shlex
 
+import documents
 import pytest
-import test_documents as documents
 
 from neural_optimizer_search import flags
 from neural_optimizer_search.dsl.presets import PRESETS

@@ -1,3 +1,5 @@
+"""Schedules of a training by their shape: their factors, and texts that stand for them."""
+
 import numpy as np
 import pytest
 

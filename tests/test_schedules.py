@@ -1,28 +1,17 @@
+"""The Keras schedules: their formulas, the noise of the noisy one, and their configurations."""
+
 import itertools
 
 import numpy as np
 import pytest
 import reference
 from backends import apply, array, compiled, integer, keras, mapped, tensor, variable
+from decay_cases import DEFAULTS, NOISES, PAST_T, SHAPES, T, stddev, values
 
 from neural_optimizer_search.schedule_shape import DECAYS, Schedule
 from neural_optimizer_search.schedules import LinearCosineDecay, NoisyLinearCosineDecay, WarmUp, make_schedule
 
 keras_schedules = keras.optimizers.schedules
-T = 60
-PAST_T = [*range(0, T + 1, 4), T + 1, 3 * T]
-DEFAULTS = {"num_periods": 0.5, "alpha": 0.0, "beta": 0.001}
-SHAPES = [
-    {},
-    {"num_periods": 2.0},
-    {"num_periods": 0.0},
-    {"alpha": 0.3, "beta": 0.0},
-    {"num_periods": 1.5, "alpha": -0.1, "beta": 0.2},
-]
-
-
-def values(schedule, ts):
-    return np.array([float(schedule(integer(t))) for t in ts])
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -41,22 +30,6 @@ def test_linear_cosine_by_hand():
 def test_without_variance_the_noisy_one_is_the_quiet_one(shape):
     noisy = NoisyLinearCosineDecay(0.7, T, initial_variance=0.0, **shape)
     np.testing.assert_array_equal(values(noisy, PAST_T), values(LinearCosineDecay(0.7, T, **shape), PAST_T))
-
-
-def stddev(t, initial_variance=1.0, variance_decay=0.55, num_periods=0.5):
-    """Of the original's learning rate: its noise times its cosine, both at most at T."""
-    t = min(t, T)
-    cosine = 0.5 * (1 + np.cos(2 * np.pi * num_periods * t / T))
-    return np.sqrt(initial_variance / (1 + t) ** variance_decay) * cosine
-
-
-NOISES = [
-    (0, {}),
-    (20, {}),
-    (20, {"initial_variance": 0.25, "variance_decay": 1.2}),
-    (20, {"variance_decay": 0.0}),
-    (3 * T, {"num_periods": 2.0}),
-]
 
 
 @pytest.mark.parametrize(("t", "noise"), NOISES)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_schedules import NOISES, PAST_T, SHAPES, T, stddev, values
+from decay_cases import NOISES, PAST_T, SHAPES, T, stddev, values
 
 from neural_optimizer_search.schedules import LinearCosineDecay, NoisyLinearCosineDecay
 

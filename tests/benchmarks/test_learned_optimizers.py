@@ -1,3 +1,5 @@
+"""The study of learned optimizers: its margins, tables and curves, and the trainings that it starts."""
+
 import collections
 import csv
 import dataclasses

@@ -37,7 +37,7 @@ def stepped(row, strategy):
 
 
 def fitted(row, strategy):
-    from contracts.test_keras_features import fit, linear_model
+    from contracts.fits import fit, linear_model
 
     from neural_optimizer_search.keras_versions import KERAS_3
 

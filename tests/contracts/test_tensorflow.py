@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from backends import ONLY_KERAS_3, compiled, variable
 from contracts import mirrored
+from contracts.fits import assert_same_path, fitted_by_hand
 from contracts.rows import GRADIENTS, RATE, SOME_ROWS, TABLE, path, start
-from contracts.test_keras_features import assert_same_path, fitted_by_hand
 
 from neural_optimizer_search.schedules import NoisyLinearCosineDecay
 

@@ -1,3 +1,5 @@
+"""What `parse_formula` reads as a rule, and what it says of texts that are no formula."""
+
 import unicodedata
 
 import numpy as np

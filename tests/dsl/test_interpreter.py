@@ -1,3 +1,5 @@
+"""What each word and each rule computes, against the reference in NumPy."""
+
 import dataclasses
 import functools
 import itertools

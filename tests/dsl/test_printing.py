@@ -1,3 +1,5 @@
+"""Rules as formulas and as LaTeX, and formulas that are read back."""
+
 import pytest
 import reference
 

@@ -1,3 +1,5 @@
+"""`Rule`: its tokens, its canonical form, its constants, and what is no rule."""
+
 import copy
 import functools
 import json

@@ -1,3 +1,5 @@
+"""Search spaces: which strings of tokens are legal, how many there are, and how they are drawn."""
+
 import itertools
 import pathlib
 

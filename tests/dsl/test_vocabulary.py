@@ -1,3 +1,5 @@
+"""The tables of words: their ids never change, and each word has a counterpart in the reference."""
+
 import dataclasses
 
 import pytest

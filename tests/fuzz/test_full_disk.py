@@ -9,7 +9,7 @@ import marks
 import pytest
 from children import run_with_room
 from harness import judge
-from test_killed_inside import find, flags_of, search_on, undisturbed  # noqa: F401
+from small_searches import find, flags_of, search_on
 from worlds import RUNGS, nothing_trained
 
 from neural_optimizer_search.promotion import command as promotion
@@ -38,7 +38,7 @@ def run_full(main, flags, size, is_full):
 
 
 @at_sizes(*SIZES, enough=1_000_000)
-def test_a_search(tmp_path, undisturbed, size, is_full):  # noqa: F811
+def test_a_search(tmp_path, undisturbed, size, is_full):
     run_full(search_on, flags_of("evolution", tmp_path), size, is_full)
     assert find(tmp_path / "run") == undisturbed["evolution"]
 
@@ -47,20 +47,20 @@ def test_a_search(tmp_path, undisturbed, size, is_full):  # noqa: F811
 @at_sizes(
     *((100, 200_000, 500_000, 1_000_000, 1_900_000, 3_000_000) if marks.LONG else (1_000_000,)), enough=3_000_000
 )
-def test_a_search_with_checkpoints(tmp_path, undisturbed, size, is_full):  # noqa: F811
+def test_a_search_with_checkpoints(tmp_path, undisturbed, size, is_full):
     run_full(search_on, flags_of("ppo", tmp_path), size, is_full)
     assert find(tmp_path / "run") == undisturbed["ppo"]
 
 
 @at_sizes(*SIZES, enough=100_000)
-def test_a_promotion(tmp_path, undisturbed, size, is_full):  # noqa: F811
+def test_a_promotion(tmp_path, undisturbed, size, is_full):
     shutil.copytree(undisturbed["searched"], tmp_path / "run", ignore=shutil.ignore_patterns("promoted*"))
     run_full(promotion.main, [str(tmp_path / "run"), *RUNGS], size, is_full)
     assert find(tmp_path / "run" / "promoted-digits") == undisturbed["promotion"]
 
 
 @at_sizes(*SIZES, enough=500_000)
-def test_a_report(tmp_path, undisturbed, size, is_full):  # noqa: F811
+def test_a_report(tmp_path, undisturbed, size, is_full):
     out = tmp_path / "report.html"
     flags = [str(undisturbed["searched"]), "--out", str(out)]
     assert report.main(flags) == 0

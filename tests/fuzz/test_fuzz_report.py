@@ -10,7 +10,7 @@ import fakes
 import marks
 import numpy as np
 import pytest
-from test_fuzz_rules import legal_rules
+from legal_rules import legal_rules
 
 from neural_optimizer_search.measuring.evaluation import STATUSES
 from neural_optimizer_search.records.ledger import Ledger

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from encoded import ENCODED
+from legal_rules import SPACES, legal_rules
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.dsl.averages import ALWAYS
-from neural_optimizer_search.dsl.constants import PAPER, Constants
+from neural_optimizer_search.dsl.constants import PAPER
 from neural_optimizer_search.dsl.encoding import encode
 from neural_optimizer_search.dsl.interpreter import update
-from neural_optimizer_search.dsl.presets import PRESETS, search_space
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.state import State, advance
 from neural_optimizer_search.dsl.token_interpreter import step_from_tokens
@@ -33,8 +33,6 @@ from neural_optimizer_search.search.score_words import score_words
 pytestmark = pytest.mark.long
 
 STRINGS = 100_000 if marks.LONG else 1_000
-SPACES = [search_space(name, depth) for name in PRESETS for depth in (1, 2, 3)]
-SPACES += [search_space("arxiv2017", 4), search_space("arxiv2017", 2).unconstrained()]
 # What a written optimizer may call or read, besides the names of its own lines.
 ATTRIBUTES = {
     "tf": {"exp", "abs", "sqrt", "sign", "sigmoid", "clip_by_value", "where", "cos", "minimum"}
@@ -44,20 +42,6 @@ ATTRIBUTES = {
 
 
 HELPERS = {"_normal", "_uniform", "_log", "_orthogonalize", "_on_matrices"}  # functions of the file
-
-
-def legal_rules(count):
-    """Rules of all the spaces in turn, every third with constants of its own."""
-    rng = np.random.default_rng(0)
-    share = -(-count // len(SPACES))
-    rules = [space.decode(tokens) for space in SPACES for tokens in space.sample(rng, share)][:count]
-    return [Rule(rule.iterations, random_constants(rng)) if i % 3 == 0 else rule for i, rule in enumerate(rules)]
-
-
-def random_constants(rng):
-    """Some of them the paper's; with few digits and with all, and at the ends."""
-    betas = [rng.choice([0.0, 0.9, 0.95, rng.random(), np.nextafter(1.0, 0.0)]) for _ in range(3)]
-    return Constants(*map(float, betas), epsilon=float(rng.choice([1e-8, 1e-300, 10.0 ** rng.uniform(-20, 3)])))
 
 
 def random_ids(rng):

@@ -1,46 +1,17 @@
 """A command that is killed in the midst of a write, at any place, goes on to what an undisturbed one finds."""
 
-import os
 import random
 import shutil
 
 import marks
 import pytest
 from children import CHECKPOINT, KILLED, kill_at
-from worlds import RUNGS, SMALL, nothing_trained, record
+from small_searches import find, flags_of, search_on
+from worlds import RUNGS, nothing_trained
 
 from neural_optimizer_search.promotion import command as promotion
-from neural_optimizer_search.search import command as search
 
 pytestmark = pytest.mark.long
-
-
-def find(out):
-    """What a command's ledgers hold."""
-    return {path.name: record(path) for path in sorted(out.glob("*.sqlite"))}
-
-
-def flags_of(algorithm, place):
-    return [*SMALL, "--algorithm", algorithm, "--out", str(place / "run"), "--cache", str(place / "cache.sqlite")]
-
-
-def search_on(flags):
-    """Begins the search, or goes on with it."""
-    out = flags[flags.index("--out") + 1]
-    return search.main(["--resume", out] if os.path.exists(f"{out}/ledger.sqlite") else flags)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """What each command finds that nobody kills."""
-    place, found = tmp_path_factory.mktemp("undisturbed"), {}
-    with nothing_trained():
-        for algorithm in ("evolution", "ppo"):
-            assert search_on(flags_of(algorithm, place / algorithm)) == 0
-            found[algorithm] = find(place / algorithm / "run")
-        searched = place / "evolution" / "run"
-        assert promotion.main([str(searched), *RUNGS]) == 0
-    return {**found, "promotion": find(searched / "promoted-digits"), "searched": searched}
 
 
 def kill_and_go_on(main, flags, kills):

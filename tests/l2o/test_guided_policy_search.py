@@ -1,3 +1,5 @@
+"""Guided policy search: it learns, goes on as if it had not stopped, and says when it cannot."""
+
 import dataclasses
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The linearized dynamics and policy that guided policy search plans with."""
+
 import numpy as np
 import pytest
 

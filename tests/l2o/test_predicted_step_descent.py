@@ -1,3 +1,5 @@
+"""`PredictedStepDescent`: `minimize`, saving and loading, and objectives that it refuses."""
+
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -1,3 +1,5 @@
+"""The network that predicts steps: its equation, its Jacobian and its fit."""
+
 import marks
 import numpy as np
 import pytest

@@ -1,3 +1,5 @@
+"""Runs of a policy on objectives: what it sees, the steps that it takes, and their noise."""
+
 import numpy as np
 import pytest
 import tensorflow as tf

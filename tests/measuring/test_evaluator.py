@@ -1,3 +1,5 @@
+"""`Evaluator`: the reward of a rule, its sweep of learning rates, and its seeds."""
+
 import copy
 import dataclasses
 

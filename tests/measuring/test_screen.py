@@ -1,3 +1,5 @@
+"""The screen: which rules it rejects or flips, and which of them are one function."""
+
 import collections
 import hashlib
 

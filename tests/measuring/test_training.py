@@ -1,3 +1,5 @@
+"""The training of a child: against Keras, in parts, and where it diverges."""
+
 import fakes
 import numpy as np
 import pytest

@@ -1,3 +1,5 @@
+"""`RuleOptimizer`: its steps by hand, its noise, its configuration and its errors."""
+
 import numpy as np
 import pytest
 from backends import apply, array, compiled, dtype_of, keras, tensor, transposed, variable

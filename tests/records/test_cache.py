@@ -1,3 +1,5 @@
+"""The cache that searches share: what is kept, and for whom."""
+
 import dataclasses
 
 import fakes

@@ -1,3 +1,5 @@
+"""The ledger: what is written is read back, also by another process, and what is no ledger."""
+
 import contextlib
 import dataclasses
 import pathlib

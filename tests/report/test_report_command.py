@@ -1,3 +1,5 @@
+"""The command `nos-report`: its flags, its errors, and the files that it writes."""
+
 import json
 import sqlite3
 import sys

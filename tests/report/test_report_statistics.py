@@ -1,3 +1,5 @@
+"""The statistics that a report shows, by hand."""
+
 import dataclasses
 from types import SimpleNamespace
 

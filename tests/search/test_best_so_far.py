@@ -1,3 +1,5 @@
+"""Which evaluation counts as a better one than the best so far."""
+
 import dataclasses
 
 import fakes

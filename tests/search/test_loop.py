@@ -1,3 +1,5 @@
+"""The loop of a search: what it trains, what it records, and what ends it."""
+
 import concurrent.futures
 
 import fakes

@@ -1,3 +1,5 @@
+"""The hash of a task's data: equal for equal data, and different for others."""
+
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -1,3 +1,5 @@
+"""Tasks of compiled Keras models: their losses, metrics and data, and what is refused."""
+
 import dataclasses
 import pathlib
 import pickle

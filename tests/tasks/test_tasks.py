@@ -1,3 +1,5 @@
+"""The shipped tasks and protocols: their splits, their rewards, and their checks."""
+
 import dataclasses
 import functools
 from types import SimpleNamespace

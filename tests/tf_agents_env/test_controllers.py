@@ -1,3 +1,5 @@
+"""The controllers: their presets, and how each is paid and trained."""
+
 import collections
 import dataclasses
 import functools

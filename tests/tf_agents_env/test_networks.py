@@ -1,3 +1,5 @@
+"""The controller's networks, step by step, and tokens that are forbidden."""
+
 import numpy as np
 import pytest
 import tensorflow as tf

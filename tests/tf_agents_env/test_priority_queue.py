@@ -1,3 +1,5 @@
+"""The queue of the best rules that a controller imitates."""
+
 import dataclasses
 
 import fakes

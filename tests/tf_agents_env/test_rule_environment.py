@@ -1,3 +1,5 @@
+"""The environment in which a controller writes rules: its episodes, its masks and its rewards."""
+
 import bisect
 import collections
 

@@ -1,3 +1,5 @@
+"""The environment in which a policy takes the steps of an optimizer."""
+
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -16,6 +16,8 @@ import forked
 import graphs
 import marks
 import pytest
+from measured import RULES, evaluations, rewards
+from misbehaving import Misbehaving
 from waiting import wait_until
 
 from neural_optimizer_search import parse_formula
@@ -29,17 +31,6 @@ from neural_optimizer_search.workers.pool import WorkerPool
 from neural_optimizer_search.workers.process_workers import ProcessWorker, process_executor
 
 pytestmark = [pytest.mark.once, pytest.mark.slow]
-
-RULES = [parse_formula(text) for text in ("g", "Adam", "drop(g, 0.3) * (1 + eps)", "log(g - g)", "m")]
-
-
-def evaluations(executor, rules):
-    futures = {rule: executor.submit(rule) for rule in rules}
-    return {rule: future.result() for rule, future in futures.items()}
-
-
-def rewards(executor, rules):
-    return {rule: evaluation.rewards for rule, evaluation in evaluations(executor, rules).items()}
 
 
 def test_rewards_depend_neither_on_workers_nor_on_order():
@@ -80,40 +71,6 @@ def test_a_task_that_cannot_be_made_is_said_at_once(quick):
 # -- Workers that misbehave ------------------------------------------------------------------------
 
 
-def fail():
-    raise RuntimeError("the cable fell out")
-
-
-BEHAVIOURS = {
-    "fail": fail,
-    "hang": lambda: time.sleep(1000),
-    "die": lambda: os.kill(os.getpid(), signal.SIGKILL),
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Misbehaving:
-    """Makes what measures nothing, and misbehaves with some rules as often as the files of a directory say.
-
-    Args:
-      directory: Of files named like formulas that hold a behaviour, a space, and how often.
-    """
-
-    directory: pathlib.Path
-
-    def __call__(self):
-        return self.evaluate
-
-    def evaluate(self, rule):
-        path = self.directory / rule.formula()
-        if path.exists():
-            what, _, left = path.read_text().rpartition(" ")
-            path.write_text(f"{what} {int(left) - 1}")
-            if int(left) > 0:
-                BEHAVIOURS[what]()
-        return fakes.fake_evaluation(rule)
-
-
 def pool(directory, behaviours, workers=2, timeout=5.0):
     for formula, behaviour in behaviours.items():
         (directory / formula).write_text(behaviour)
@@ -130,7 +87,7 @@ def test_a_rule_is_tried_once_more_and_the_others_go_on(quick, tmp_path):
         found = {evaluation.rule.formula(): evaluation for evaluation in executor(rules)}
     assert len(found) == len(rules)
     expected = {
-        "sign(g)": ("failed", r"RuntimeError: the cable fell out \(test_processes.py:\d+, in fail\) Tried twice\."),
+        "sign(g)": ("failed", r"RuntimeError: the cable fell out \(misbehaving.py:\d+, in fail\) Tried twice\."),
         "-g": ("killed", r"Its process ended with exit code -9\. Tried twice\."),
     }
     for formula, evaluation in found.items():

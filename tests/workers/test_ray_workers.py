@@ -6,7 +6,8 @@ import sys
 import fakes
 import marks
 import pytest
-from test_processes import RULES, Misbehaving, rewards
+from measured import RULES, rewards
+from misbehaving import Misbehaving
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.command_line import MissingPackage
