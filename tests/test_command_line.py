@@ -52,6 +52,6 @@ def test_the_number_of_an_error_says_nothing_to_a_person(tmp_path, capsys):
         (tmp_path / "none").read_text()
     said = f"No such file or directory: '{tmp_path / 'none'}'"
     assert "[Errno" in str(error.value) and drop_error_numbers(f"x: {error.value}") == f"x: {said}"
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         Parser("nos-example").error(f"cannot read: {error.value}")
     assert capsys.readouterr().err == f"nos-example: cannot read: {said}\n"

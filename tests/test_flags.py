@@ -89,7 +89,7 @@ def test_a_value_with_a_dash_stays_a_value():
 
 
 def test_choices_may_be_a_function(capsys):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         parse("--algorithm", "yours")
     assert capsys.readouterr().err.endswith(
         "argument --algorithm: must be one of: random, mine. Received: 'yours'.\n"
@@ -129,7 +129,7 @@ def test_a_flag_of_several_words_is_a_tuple_and_is_recorded_as_a_list():
 def test_of_several_words_none_is_repeated(capsys):
     p = flags.build_parser("nos-example", None, Several)
     for words in (["--tasks", "a", "b", "a"], ["--depths", "2", "02"]):
-        with pytest.raises(SystemExit):
+        with pytest.raises(SystemExit, match="2"):
             p.parse_args(words)
         (twice,) = {"a", "2"} & set(words)
         assert f"argument {words[0]}: must name each once. Received twice: {twice}." in capsys.readouterr().err
@@ -155,13 +155,13 @@ def test_no_value_of_several_becomes_a_flag():
 
 def test_of_several_words_each_may_name_what_is_on_this_machine(capsys):
     p, recorded = flags.build_parser("x", None, Several), {"tasks": ["a", "my module:task"]}
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         changed_on_resume(p, Several, {}, recorded, made_here=False)
     message = capsys.readouterr().err
     assert (
         "runs the code of a my module:task. If you trust that code, say so with --tasks a 'my module:task'" in message
     )
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         changed_on_resume(p, Several, {"tasks": ("b",)}, recorded)
     assert "a resumed run keeps its own (a my module:task)" in capsys.readouterr().err
 

@@ -64,7 +64,7 @@ def test_the_search_waits_for_the_data_of_all_experiments(tmp_path, monkeypatch,
     monkeypatch.setattr(transfer, "search", lambda config: pytest.fail("searched without the data"))
     monkeypatch.setattr(transfer, "load_tasks", lambda: None)
     words = ["transfer", "--scale", "small", "--experiments", "nmt", "--seeds", "2", "--runs", str(tmp_path)]
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         main([*words, "--data_dir", str(tmp_path)])
     assert "Multi30k" in capfd.readouterr().err
 

@@ -86,7 +86,7 @@ def test_a_resumed_training_has_the_same_limit(tmp_path, monkeypatch, capsys, st
     assert found.merit == expected.merit
     policy = PredictedStepDescent.load(tmp_path / "run" / saved.POLICY).policy
     np.testing.assert_allclose(policy.limit, expected.limit, rtol=1e-6)
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         training.main(["--resume", str(tmp_path / "run"), "--limit", "2"])
     assert "argument --limit: not allowed with --resume" in capsys.readouterr().err
 

@@ -114,7 +114,7 @@ def test_wrong_flags_are_one_line(flags, message, capsys, tmp_path, monkeypatch)
 def test_a_directory_with_a_training_is_not_overwritten(tmp_path, capsys):
     begin(tmp_path / "run")
     for flags in (["--out"], ["--seed", "1", "--resume"]):
-        with pytest.raises(SystemExit):
+        with pytest.raises(SystemExit, match="2"):
             training.main([*flags, str(tmp_path / "run")])
     said = capsys.readouterr().err
     assert "holds a training" in said and "argument --seed: not allowed with --resume" in said
@@ -123,7 +123,7 @@ def test_a_directory_with_a_training_is_not_overwritten(tmp_path, capsys):
 @pytest.mark.parametrize(("flag", "value"), [("--family", "robust"), ("--out", "there"), ("--functions", "3")])
 def test_a_resumed_training_keeps_its_own(flag, value, capsys, tmp_path):
     begin(tmp_path / "run")
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         training.main(["--resume", str(tmp_path / "run"), flag, value])
     assert f"argument {flag}: not allowed with --resume: a resumed run keeps its own" in capsys.readouterr().err
 

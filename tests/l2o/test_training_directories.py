@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import trainings
 from bowls import BOWLS
+from refusals import refused
 
 from neural_optimizer_search.l2o import PredictedStepDescent, saved, training
 from neural_optimizer_search.objectives import FAMILIES
@@ -38,14 +39,6 @@ def stand_in(monkeypatch, tmp_path):
     monkeypatch.setitem(FAMILIES, "bowls", BOWLS)
     monkeypatch.chdir(tmp_path)
     return does
-
-
-def refused(capsys, *flags):
-    with pytest.raises(SystemExit) as stop:
-        training.main(list(map(str, flags)))
-    said = capsys.readouterr().err
-    assert stop.value.code == 2 and said.count("\n") == 1 and len(said) < 1000, said
-    return said
 
 
 def stopped(capsys, *flags):
@@ -73,24 +66,26 @@ def give_origin(directory, origin):
 @pytest.mark.parametrize("flag", ["--functions", "--iterations", "--seed"])
 @pytest.mark.parametrize("number", ["99999999999", "9" * 5000, "-1", "1e3", "nan"])
 def test_numbers_have_limits(flag, number, capsys):
-    assert f"argument {flag}: must be a whole number from" in refused(capsys, flag, number)
+    assert f"argument {flag}: must be a whole number from" in refused(training.main, [flag, number], capsys)
 
 
 @pytest.mark.parametrize("flag", ["--out", "--resume"])
 @pytest.mark.parametrize("name", ["", "n" * 300, "d/" * 3000])
 def test_names_of_directories(flag, name, capsys):
-    assert f"argument {flag}: must " in refused(capsys, flag, name)
+    assert f"argument {flag}: must " in refused(training.main, [flag, name], capsys)
 
 
 @pytest.mark.parametrize("name", ["", "f" * 300, f"bowls:{'f' * 300}", "bowls:\n"])
 def test_names_of_families(name, capsys):
-    assert "argument --family: must be one of" in refused(capsys, "--family", name)
+    assert "argument --family: must be one of" in refused(training.main, ["--family", name], capsys)
 
 
 def test_a_default_directory_with_a_long_name(capsys, monkeypatch, tmp_path):
     name = f"{'m' * 250}:F"
     monkeypatch.setitem(sys.modules, "m" * 250, types.SimpleNamespace(F=BOWLS))
-    assert "argument --out: must have names of at most 255 bytes" in refused(capsys, "--family", name)
+    assert "argument --out: must have names of at most 255 bytes" in refused(
+        training.main, ["--family", name], capsys
+    )
     assert not (tmp_path / "runs").exists()
 
 
@@ -125,7 +120,7 @@ def test_a_family_that_does_not_work(code, message, capsys, tmp_path, monkeypatc
     monkeypatch.delitem(sys.modules, "broken", raising=False)
     (tmp_path / "broken.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
-    said = refused(capsys, "--family", "broken:F", "--out", "run")
+    said = refused(training.main, ["--family", "broken:F", "--out", "run"], capsys)
     assert message in said and not (tmp_path / "run").exists()
 
 
@@ -145,10 +140,12 @@ def test_somebody_elses_family_is_not_imported(origin, capsys, tmp_path, monkeyp
     (tmp_path / "stranger.py").write_text("open('imported', 'w').close()\nfrom bowls import BOWLS\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "stranger", raising=False)
-    said = refused(capsys, "--resume", directory)
+    said = refused(training.main, ["--resume", directory], capsys)
     assert "If you trust that code, say so with --family stranger:BOWLS" in said
     assert not (tmp_path / "imported").exists() and not (directory / saved.LOCK).exists()
-    assert "keeps its own (stranger:BOWLS)" in refused(capsys, "--resume", directory, "--family", OWN)
+    assert "keeps its own (stranger:BOWLS)" in refused(
+        training.main, ["--resume", directory, "--family", OWN], capsys
+    )
     # Named now, it goes on, and is the user's own from then on.
     assert training.main(["--resume", str(directory), "--family", "stranger:BOWLS"]) == 0
     assert (tmp_path / "imported").exists()
@@ -181,14 +178,14 @@ def test_more_iterations_of_one_time_are_not_recorded_with_the_origin(tmp_path):
 def test_a_directory_of_something_else(name, owner, capsys, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / name).touch()
-    assert f"holds {owner}" in refused(capsys, "--family", "bowls", "--out", "run")
+    assert f"holds {owner}" in refused(training.main, ["--family", "bowls", "--out", "run"], capsys)
     assert os.listdir(tmp_path / "run") == [name]
 
 
 def test_a_file_of_something_else(capsys, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / saved.CONFIG).write_text("mine")
-    said = refused(capsys, "--family", "bowls", "--out", "run")
+    said = refused(training.main, ["--family", "bowls", "--out", "run"], capsys)
     assert f"run has {saved.CONFIG}, which the training would write over. Give another directory." in said
     assert (tmp_path / "run" / saved.CONFIG).read_text() == "mine"
 
@@ -196,13 +193,13 @@ def test_a_file_of_something_else(capsys, tmp_path):
 def test_a_state_without_its_settings_is_not_overwritten(capsys, tmp_path):
     trainings.write(tmp_path / "run")
     (tmp_path / "run" / saved.CONFIG).unlink()
-    assert "holds a training" in refused(capsys, "--family", "bowls", "--out", "run")
+    assert "holds a training" in refused(training.main, ["--family", "bowls", "--out", "run"], capsys)
 
 
 def test_one_process_at_a_time(capsys, tmp_path, stand_in):
     trainings.write(tmp_path / "run")
     said = []
-    stand_in["then"] = lambda: said.append(refused(capsys, "--resume", "run"))
+    stand_in["then"] = lambda: said.append(refused(training.main, ["--resume", "run"], capsys))
     assert training.main(["--resume", "run"]) == 0
     assert said and all("is being run by another process. Wait for it, or stop it." in one for one in said)
     assert training.main(["--resume", "run"]) == 0  # it is free again
@@ -211,7 +208,7 @@ def test_one_process_at_a_time(capsys, tmp_path, stand_in):
 def test_two_that_begin_at_once(capsys, tmp_path, monkeypatch):
     (tmp_path / "run").mkdir()
     lock = saved.lock(tmp_path / "run")
-    assert "is being run by another process" in refused(capsys, "--family", "bowls", "--out", "run")
+    assert "is being run by another process" in refused(training.main, ["--family", "bowls", "--out", "run"], capsys)
     assert not (tmp_path / "run" / saved.CONFIG).exists()
     lock.close()
 
@@ -219,7 +216,7 @@ def test_two_that_begin_at_once(capsys, tmp_path, monkeypatch):
 def test_what_refuses_lets_the_directory_go(capsys, tmp_path):
     trainings.write(tmp_path / "run")
     (tmp_path / "run" / saved.STATE).write_bytes(b"damaged")
-    refused(capsys, "--resume", "run")
+    refused(training.main, ["--resume", "run"], capsys)
     saved.lock(tmp_path / "run").close()
 
 

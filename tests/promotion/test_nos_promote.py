@@ -184,7 +184,7 @@ def test_the_known_optimizers_are_those_that_are_named(run, trained, capfd):
     assert "9 rules of" in (printed := capfd.readouterr().out) and "and 2 known optimizers" in printed
     rows = (out / LEADERBOARD).read_text().partition("known optimizers:")[2].splitlines()[1:3]
     assert {" ".join(row.split()[4:]) for row in rows} == {"AdamW Adam + 1e-2*w", "m-exp-v m * exp(v)"}
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         promote(run)
     assert "holds a promotion with --baselines adamw,m-exp-v." in capfd.readouterr().err
 
@@ -195,7 +195,7 @@ def test_a_promotion_of_an_earlier_release_is_named(run, trained, capfd):
     kept = json.loads((out / PROMOTION_FILE).read_text())
     del kept["version"]
     (out / PROMOTION_FILE).write_text(json.dumps(kept))
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         promote(run)
     assert "promotion.json is of an earlier release, whose rungs trained anew. Give another" in capfd.readouterr().err
 
@@ -242,7 +242,7 @@ def test_a_file_in_place_of_the_trainings_is_named(run, stopped_promotion, capfd
     trainings = stopped_promotion / saved.TRAININGS
     trainings.rmdir()
     trainings.write_text("mine")
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         promote(run)
     assert (
         f"{trainings} is not a directory, so that trainings cannot be kept there. Remove it."
@@ -251,6 +251,6 @@ def test_a_file_in_place_of_the_trainings_is_named(run, stopped_promotion, capfd
 
 
 def test_two_at_once(run, stopped_promotion, capfd):
-    with contextlib.closing(FileLock(stopped_promotion / PROMOTION_FILE)), pytest.raises(SystemExit):
+    with contextlib.closing(FileLock(stopped_promotion / PROMOTION_FILE)), pytest.raises(SystemExit, match="2"):
         promote(run)
     assert "Wait for it, or stop it." in capfd.readouterr().err

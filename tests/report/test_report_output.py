@@ -7,6 +7,7 @@ import sys
 import ledgers
 import marks
 import pytest
+from refusals import refused
 
 from neural_optimizer_search.report.command import main
 from neural_optimizer_search.report.markup import element, html
@@ -19,11 +20,9 @@ def run(tmp_path):
 
 
 def refuse(capsys, *arguments):
-    with pytest.raises(SystemExit) as stopped:
-        main([str(argument) for argument in arguments])
-    error = capsys.readouterr().err
-    assert stopped.value.code == 2 and error.startswith("nos-report: argument --out: ") and error.count("\n") == 1
-    return error
+    said = refused(main, arguments, capsys)
+    assert said.startswith("nos-report: argument --out: ")
+    return said
 
 
 TEXTS = {
@@ -98,7 +97,7 @@ def test_a_device(run, capsys):
 
 
 def test_a_directory_in_which_nothing_can_be_written(run, capsys):
-    assert refuse(capsys, run, "--out", "/proc/a.html").endswith(". Name another file.\n")
+    assert refuse(capsys, run, "--out", "/proc/a.html").endswith(". Name another file.")
 
 
 @pytest.mark.parametrize("mode", ["wb", "ab"])

@@ -38,7 +38,7 @@ def test_it_is_searched_and_goes_on(tmp_path, trains_nothing, monkeypatch, capsy
 @pytest.mark.parametrize("given", [["--depth", "2"], ["--unconstrained"]])
 @pytest.mark.parametrize("more", [[], ["--describe"]])
 def test_it_has_no_iterations(tmp_path, capsys, given, more):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         command.main([*FLAGS, *given, *(more or ["--out", str(tmp_path / "run")])])
     said = capsys.readouterr().err
     assert f"argument {given[0]}: not allowed with --space composed, whose strings have no iterations." in said

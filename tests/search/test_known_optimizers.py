@@ -98,7 +98,7 @@ def test_a_resumed_run_keeps_its_own(tmp_path, trains_nothing, capfd):
     before = measured(out)
     assert command.main(["--resume", str(out), "--budget", "5"]) == 0
     assert measured(out) == before
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         command.main(["--resume", str(out), "--baselines", "adam"])
     assert "--baselines: not allowed with --resume: a resumed run keeps its own (adam,g*m)" in capfd.readouterr().err
 

@@ -186,7 +186,7 @@ def test_a_page_knows_the_end_until_more_is_asked_for(tmp_path, trains_nothing, 
     assert read(out).is_finished
     monkeypatch.setattr(running, "prepare_search", fail)
     for flags, is_finished in (([], True), (["--patience", "4"], None)):
-        with pytest.raises(SystemExit):
+        with pytest.raises(SystemExit, match="2"):
             command.main(["--resume", str(out), *flags])
         assert read(out).is_finished is is_finished
 
@@ -202,6 +202,6 @@ def test_a_page_knows_the_end_until_more_is_asked_for(tmp_path, trains_nothing, 
     ],
 )
 def test_limits_that_say_nothing(tmp_path, capsys, given, sentence):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         command.main([*FLAGS, *given, "--out", str(tmp_path / "run")])
     assert sentence in capsys.readouterr().err

@@ -48,7 +48,7 @@ def test_a_search_from_beginning_to_end(run, capfd):
 
 
 def test_fresh_seeds_do_not_become_fewer(run, capfd):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         command.main(["--resume", str(run), "--fresh_seeds", "1"])
     told = "argument --fresh_seeds: must be at least 2, with which "
     assert told in capfd.readouterr().err

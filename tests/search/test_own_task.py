@@ -9,6 +9,7 @@ from pathlib import Path
 
 import fakes
 import pytest
+from refusals import refused
 from tiny_searches import OWN_MODULE as MODULE
 from tiny_searches import TINY, found
 
@@ -48,14 +49,6 @@ def mine(tmp_path, monkeypatch):
 
 def search(mine, *more):
     return command.main([*FLAGS, "--task", mine.task, "--cache", "cache.sqlite", *more])
-
-
-def refused(capfd, main, *flags):
-    capfd.readouterr()
-    with pytest.raises(SystemExit) as stopped:
-        main(list(flags))
-    assert stopped.value.code == 2
-    return capfd.readouterr().err.splitlines()[-1]
 
 
 def cached(run):
@@ -114,7 +107,7 @@ def test_a_run_goes_on_with_its_own_task_only(mine, capfd, looks):
     over = "Nothing is left to search: the limit of 10 rules is used up. To go on, give a larger --budget too."
     assert over in capfd.readouterr().out and len(looks) == 1  # for that the code is enough
     mine.write(MODULE.replace("Dense(1)", "Dense(1, use_bias=False)"))
-    told = refused(capfd, command.main, "--resume", "run")
+    told = refused(command.main, ["--resume", "run"], capfd)
     assert told.startswith(
         "nos-search: argument --resume: the task is not the one that the run began with "
         f"(the code of {mine.module}.py), "
@@ -130,7 +123,7 @@ def test_a_run_goes_on_with_its_own_task_only(mine, capfd, looks):
     # From now on that is its task.
     assert command.main(["--resume", "run"]) == 0
     mine.write(MODULE)
-    assert "the task is not the one" in refused(capfd, command.main, "--resume", "run")
+    assert "the task is not the one" in refused(command.main, ["--resume", "run"], capfd)
 
 
 def test_a_run_without_a_fingerprint(mine):
@@ -147,7 +140,7 @@ def test_a_run_without_a_fingerprint(mine):
 def test_a_fingerprint_that_is_none(mine, text, capfd):
     assert search(mine, "--out", "run") == 0
     set_fingerprint("run/ledger.sqlite", text)
-    told = refused(capfd, command.main, "--resume", "run")
+    told = refused(command.main, ["--resume", "run"], capfd)
     assert told.startswith("nos-search: argument --resume: run is damaged: run/ledger.sqlite: its fingerprint")
     assert command.main(["--check", "run"]) == 1
     assert "run is damaged, or no search: run/ledger.sqlite: its fingerprint" in capfd.readouterr().out
@@ -172,12 +165,12 @@ def test_check_imports_nothing(mine, capfd):
 
 @pytest.mark.parametrize("flag", [["--out", "run"], ["--resume", "run"], ["--changed_task"]])
 def test_describe_goes_with_no_run(mine, flag, capfd):
-    told = refused(capfd, command.main, "--describe", *flag)
+    told = refused(command.main, ["--describe", *flag], capfd)
     assert f"argument {flag[0]}: not allowed with --describe" in told
 
 
 def test_changed_task_is_for_a_run_to_go_on(mine, capfd):
-    assert "argument --changed_task: needs --resume" in refused(capfd, command.main, "--changed_task")
+    assert "argument --changed_task: needs --resume" in refused(command.main, ["--changed_task"], capfd)
 
 
 def test_describe_writes_nothing(mine, tmp_path, capfd):
@@ -202,16 +195,16 @@ def test_describe_writes_nothing(mine, tmp_path, capfd):
 
 
 def test_describe_tells_of_a_wrong_task_or_start(mine, capfd):
-    told = refused(capfd, command.main, "--describe", "--task", "digits", "digits")
+    told = refused(command.main, ["--describe", "--task", "digits", "digits"], capfd)
     assert "argument --task: must name each once." in told  # as the run would be
-    told = refused(capfd, command.main, "--describe", "--start", "nonsense(")
+    told = refused(command.main, ["--describe", "--start", "nonsense("], capfd)
     assert "argument --start: must be formulas, names of the catalogue" in told
     mine.write("raise ValueError('mine')")
     assert f"module {mine.module!r} raises ValueError: mine" in refused(
-        capfd, command.main, "--describe", "--task", mine.task
+        command.main, ["--describe", "--task", mine.task], capfd
     )
     assert "must be one of: default, reduced, paper" in refused(
-        capfd, command.main, "--describe", "--protocol", "long"
+        command.main, ["--describe", "--protocol", "long"], capfd
     )
 
 
@@ -223,7 +216,7 @@ def test_a_promotion_looks_at_its_task_too(mine, capfd):
     out, err = capfd.readouterr()
     assert f"\n{mine.task}: 9 weights" in out and err.startswith("nos-promote: note: Nothing was looked at.")
     mine.write(MODULE.replace("Dense(1)", "Dense(1, use_bias=False)"))
-    told = refused(capfd, promote.main, *flags)
+    told = refused(promote.main, flags, capfd)
     assert told.startswith(
         "nos-promote: argument --task: the task is not the one that the run began with (the code of "
     )
@@ -236,7 +229,7 @@ def test_a_promotion_looks_at_its_task_too(mine, capfd):
 def test_without_optuna_another_algorithm_runs_and_it_is_said_why(mine, monkeypatch, capfd):
     monkeypatch.setitem(sys.modules, "optuna", None)
     flags = [*TINY, "--start", "none", "--budget", "2", "--task", mine.task, "--out", "run"]
-    told = refused(capfd, command.main, *flags)
+    told = refused(command.main, flags, capfd)
     assert told == "nos-search: needs optuna: pip install 'neural-optimizer-search[search]'"
     assert command.main([*flags, "--constants", "0"]) == 0
     first = capfd.readouterr().out.splitlines()[0]
@@ -279,7 +272,7 @@ def describes(monkeypatch, trains_nothing):
 def test_data_and_metric_are_others_when_a_run_goes_on(mine, describes, capfd):
     assert search(mine, "--out", "run") == 0
     mine.write(MODULE.replace("y = x.sum(axis=1)", "y = x.sum(axis=1) ** 2").replace('metric="mae"', 'metric="loss"'))
-    told = refused(capfd, command.main, "--resume", "run")
+    told = refused(command.main, ["--resume", "run"], capfd)
     changes = "the data of `train`, the data of `validation`, the metric, from mae to loss, "
     assert f"(the code of {mine.module}.py, {changes}" in told
 
@@ -292,7 +285,7 @@ def test_all_that_is_wrong_is_told_at_once(mine, describes, capfd):
         .replace('metric="mae"', 'metric="accuracy"')
         .replace("Dense(1)", "Dense(1, 'sigmoid')")
     )
-    told = refused(capfd, command.main, *FLAGS, "--task", mine.task, "--cache", "none", "--out", "run")
+    told = refused(command.main, [*FLAGS, "--task", mine.task, "--cache", "none", "--out", "run"], capfd)
     assert told.startswith("nos-search: Argument `train` must have finite inputs: 1 value is NaN or infinite, in 1 ")
     assert "Argument `validation` must have targets of several classes for the metric 'accuracy'." in told
     assert "Traceback" not in told

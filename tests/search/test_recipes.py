@@ -8,6 +8,7 @@ import shlex
 import fakes
 import marks
 import pytest
+from refusals import refused
 from tiny_searches import found
 
 from neural_optimizer_search import flags, search_space
@@ -39,16 +40,6 @@ def config(name):
 
 def search(*words):
     return command.main([*TINY, *map(str, words)])
-
-
-def refused(capfd, *words):
-    """The one line with which a command ends."""
-    with pytest.raises(SystemExit) as stopped:
-        command.main(list(words))
-    assert stopped.value.code == 2
-    printed, error = capfd.readouterr()
-    assert printed == "" and error.count("\n") == 1
-    return error
 
 
 def read_config(out):
@@ -156,10 +147,12 @@ def test_composed_forms_need_no_other_depth(tmp_path, capfd):
 
 
 def test_where_it_is_refused(tmp_path, capfd):
-    told = refused(capfd, "--recipe", "arxiv2017", "--resume", "run")
+    told = refused(command.main, ["--recipe", "arxiv2017", "--resume", "run"], capfd)
     assert told.startswith("nos-search: argument --recipe: not allowed with --resume: a resumed run keeps the flags ")
-    assert "argument --check: no other flag" in refused(capfd, "--recipe", "arxiv2017", "--check", "run")
-    told = refused(capfd, "--recipe", "arxiv2018")
+    assert "argument --check: no other flag" in refused(
+        command.main, ["--recipe", "arxiv2017", "--check", "run"], capfd
+    )
+    told = refused(command.main, ["--recipe", "arxiv2018"], capfd)
     assert "argument --recipe: must be one of: arxiv2017, icml2017. Received: 'arxiv2018'." in told
 
 

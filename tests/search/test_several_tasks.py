@@ -10,6 +10,7 @@ from pathlib import Path
 
 import fakes
 import pytest
+from refusals import refused
 from tiny_searches import OWN_MODULE, TINY
 
 from neural_optimizer_search.files import Damaged
@@ -30,15 +31,6 @@ FLAGS = [*TINY[:-2], "--algorithm", "random", "--budget", "8", "--baselines", "a
 
 def search(out, *more, cache="none", tasks=TASKS):
     return command.main([*FLAGS, *tasks, "--out", str(out), "--cache", str(cache), *more])
-
-
-def refused(capfd, main, *flags):
-    capfd.readouterr()
-    with pytest.raises(SystemExit) as stopped:
-        main(list(map(str, flags)))
-    assert stopped.value.code == 2
-    (line,) = capfd.readouterr().err.splitlines()[-1:]
-    return line
 
 
 @contextlib.contextmanager
@@ -170,7 +162,7 @@ def test_a_directory_is_named_after_all_tasks(tmp_path, monkeypatch):
     ],
 )
 def test_flags_that_do_not_go_together(flags, message, tmp_path, capfd):
-    assert message in refused(capfd, command.main, *FLAGS, *flags, "--out", tmp_path / "run")
+    assert message in refused(command.main, [*FLAGS, *flags, "--out", tmp_path / "run"], capfd)
 
 
 def test_a_single_task_needs_no_sgd(tmp_path):
@@ -201,7 +193,7 @@ def test_a_task_of_the_users_own_that_changes(tmp_path, monkeypatch, capfd):
     module.write_text(OWN_MODULE.replace("Dense(1)", "Dense(1, use_bias=False)"))
     sys.modules.pop("one_of_several")
     load.cache_clear()
-    told = refused(capfd, command.main, "--resume", "run")
+    told = refused(command.main, ["--resume", "run"], capfd)
     assert "one_of_several:task: the task is not the one that the run began with" in told
     assert "(the code of one_of_several.py)" in told
     assert command.main(["--resume", "run", "--changed_task"]) == 0
@@ -238,7 +230,7 @@ def test_parts_that_are_none(out, name, capfd):
     with pytest.raises(Damaged, match="part"), ledger_of(out) as ledger:
         ledger.evaluations()
     assert command.main(["--check", str(out)]) == 1
-    assert "part" in refused(capfd, command.main, "--resume", out)
+    assert "part" in refused(command.main, ["--resume", out], capfd)
     with pytest.raises(recorded.NotARun, match="part"):
         recorded.read(out)
 
@@ -262,5 +254,5 @@ def test_parts_of_another_search(out, name, capfd):
     assert command.main(["--check", str(out)]) == 1
     assert message in capfd.readouterr().out
     if name == "another task":
-        assert "measured on other tasks than others" in refused(capfd, command.main, "--resume", out)
+        assert "measured on other tasks than others" in refused(command.main, ["--resume", out], capfd)
     recorded.read(out)

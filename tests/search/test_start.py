@@ -117,7 +117,7 @@ def test_a_run_keeps_its_start_whatever_becomes_of_the_file(there, capfd):
         assert command.main(["--resume", "broken", "--budget", "4" if text else "12"]) == 0
     assert found(there / "broken") == whole and starts(there / "broken") == starts(there / "whole")
     assert command.main(["--check", "broken"]) == 0
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         command.main(["--resume", "broken", "--start", "none"])
     assert "argument --start: not allowed with --resume: a resumed run keeps its own (rules.txt m)" in (
         capfd.readouterr().err
@@ -143,7 +143,7 @@ def test_a_start_that_is_damaged(there, start, capfd):
     with contextlib.closing(Ledger(there / "run" / "ledger.sqlite")) as ledger:
         ledger.run.set_values(start=start)
     assert command.main(["--check", "run"]) == 1
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         command.main(["--resume", "run", "--budget", "2"])
     assert "argument --resume: run is damaged: " in capfd.readouterr().err
 

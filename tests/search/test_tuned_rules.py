@@ -130,7 +130,7 @@ def test_steps_that_end_within_a_round(tmp_path, monkeypatch, trains_nothing, ca
 
 def test_without_optuna_it_says_so(tmp_path, capfd, monkeypatch, trains_nothing):
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         command.main([*FLAGS, "--constants", "0.1", "--out", str(tmp_path / "run")])
     assert "needs optuna: pip install" in capfd.readouterr().err and not (tmp_path / "run").exists()
     assert command.main([*FLAGS, "--budget", "1", "--out", str(tmp_path / "run")]) == 0
@@ -173,7 +173,7 @@ def test_a_ledger_that_somebody_has_changed(run, statement, message, capfd):
 def test_trials_that_no_study_has(run, trials, capfd):
     with contextlib.closing(sqlite3.connect(run / "ledger.sqlite")) as db, db:
         db.execute("UPDATE tunings SET trials = ?", [trials])
-    with pytest.raises(SystemExit):  # a worker that is another process tells it as a failure
+    with pytest.raises(SystemExit, match="2"):  # a worker that is another process tells it as a failure
         command.main(["--resume", str(run), "--budget", "40"])
     assert "run is damaged: a trial is invalid: " in capfd.readouterr().err
 
@@ -182,7 +182,7 @@ def test_a_trial_whose_steps_are_none(run, capfd):
     with contextlib.closing(sqlite3.connect(run / "ledger.sqlite")) as db, db:
         course = """replace(trials, '"course": [[', '"course": [["a", 0.1], [')"""
         db.execute(f"UPDATE tunings SET trials = {course}")
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         command.main(["--resume", str(run), "--budget", "40"])
     assert "trial 0 must have from 0 to 17 steps. Received: 'a'" in capfd.readouterr().err
 

