@@ -3,6 +3,7 @@
 `NOS_LONG=1` makes it 450 mutants in place of 30.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -11,7 +12,6 @@ import os
 import pathlib
 import random
 import shutil
-import signal
 import zipfile
 
 import marks
@@ -19,6 +19,8 @@ import numpy as np
 import pytest
 import trainings
 from bowls import BOWLS
+from refusals import refused
+from watch import Hang, watched
 
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.l2o import PredictedStepDescent, arrays, presets, saved, training
@@ -29,10 +31,6 @@ pytestmark = pytest.mark.once
 
 MUTANTS = 150 if marks.LONG else 10  # of each file
 SECONDS = 20  # that a command may take
-
-
-class Hang(BaseException):
-    """The command took too long."""
 
 
 @pytest.fixture(autouse=True)
@@ -51,15 +49,14 @@ def stand_in(monkeypatch):
 
 @pytest.fixture
 def limit():
-    """Raises `Hang` in what takes longer than `SECONDS`."""
+    """Gives what ends a hang from when it is called; called again, it begins anew."""
+    with contextlib.ExitStack() as watches:
 
-    def stop(*_):
-        raise Hang
+        def begin():
+            watches.close()
+            watches.enter_context(watched(SECONDS))
 
-    before = signal.signal(signal.SIGALRM, stop)
-    yield lambda: signal.setitimer(signal.ITIMER_REAL, SECONDS)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
+        yield begin
 
 
 @pytest.fixture
@@ -67,15 +64,6 @@ def made(tmp_path):
     """(the directory of a training, its state)."""
     directory = tmp_path / "run"
     return directory, trainings.write(directory)
-
-
-def refused(directory, capsys):
-    """What `nos-learn --resume` says, in one line."""
-    with pytest.raises(SystemExit) as stop:
-        training.main(["--resume", str(directory)])
-    said = capsys.readouterr().err
-    assert stop.value.code == 2 and said.count("\n") == 1 and len(said) < 1000, said
-    return said
 
 
 # -- Mutants ---------------------------------------------------------------------------------------
@@ -250,7 +238,7 @@ def test_mutants_of_a_policy(made, limit, record_property):
 def test_settings_that_are_none(text, message, made, capsys):
     directory, _ = made
     (directory / saved.CONFIG).write_bytes(text)
-    said = refused(directory, capsys)
+    said = refused(training.main, ["--resume", directory], capsys)
     assert message in said and "begin anew with another --out" in said
 
 
@@ -271,7 +259,7 @@ def test_a_setting_that_cannot_be(name, value, made, capsys, stand_in):
     directory, _ = made
     settings = json.loads((directory / saved.CONFIG).read_text())
     (directory / saved.CONFIG).write_text(json.dumps({**settings, name: value}))
-    assert name in refused(directory, capsys) and not stand_in
+    assert name in refused(training.main, ["--resume", directory], capsys) and not stand_in
 
 
 def test_a_missing_setting_gets_no_default(made, capsys):
@@ -279,7 +267,7 @@ def test_a_missing_setting_gets_no_default(made, capsys):
     settings = json.loads((directory / saved.CONFIG).read_text())
     del settings["seed"]
     (directory / saved.CONFIG).write_text(json.dumps(settings))
-    assert "it does not say 'seed'" in refused(directory, capsys)
+    assert "it does not say 'seed'" in refused(training.main, ["--resume", directory], capsys)
 
 
 # -- The state -------------------------------------------------------------------------------------
@@ -315,7 +303,7 @@ def test_a_state_that_cannot_be(change, made, capsys, stand_in):
     trainings.write_members(
         directory / saved.STATE, {name: content for name, content in members.items() if content is not None}
     )
-    said = refused(directory, capsys)
+    said = refused(training.main, ["--resume", directory], capsys)
     assert f"{saved.STATE} holds no state of this training" in said and message in said
     assert "without it the training begins anew" in said and not stand_in
 
@@ -324,7 +312,7 @@ def test_a_state_that_cannot_be(change, made, capsys, stand_in):
 def test_a_state_that_is_no_archive(content, made, capsys):
     directory, _ = made
     (directory / saved.STATE).write_bytes(content)
-    assert "holds no state of this training" in refused(directory, capsys)
+    assert "holds no state of this training" in refused(training.main, ["--resume", directory], capsys)
 
 
 @pytest.mark.parametrize("change", [dict(functions=4), dict(history=2), dict(kept=1), dict(seed=1), dict(noise=0.5)])
@@ -333,14 +321,14 @@ def test_a_state_of_another_training(change, made, capsys, tmp_path):
     other = tmp_path / "other"
     trainings.write(other, config=dataclasses.replace(trainings.CONFIG, **change))
     shutil.copy(other / saved.STATE, directory / saved.STATE)
-    assert "holds no state of this training" in refused(directory, capsys)
+    assert "holds no state of this training" in refused(training.main, ["--resume", directory], capsys)
 
 
 def test_a_state_of_another_dimension(made, capsys):
     directory, _ = made
     state = trainings.new_state(dimension=3)
     saved.save_state(directory, state, saved.describe(Training("bowls"), trainings.CONFIG))
-    assert "holds no state of this training" in refused(directory, capsys)
+    assert "holds no state of this training" in refused(training.main, ["--resume", directory], capsys)
 
 
 def test_a_training_of_before_the_presets_is_read(made, stand_in):
@@ -362,7 +350,7 @@ def test_half_of_what_the_presets_say_is_not_enough(name, made, capsys):
     settings = json.loads((directory / saved.CONFIG).read_text())
     del settings[name]
     (directory / saved.CONFIG).write_text(json.dumps(settings))
-    assert "config.json is damaged" in refused(directory, capsys)
+    assert "config.json is damaged" in refused(training.main, ["--resume", directory], capsys)
 
 
 def test_targets_that_nothing_can_be_drawn_with(tmp_path, capsys):
@@ -372,7 +360,9 @@ def test_targets_that_nothing_can_be_drawn_with(tmp_path, capsys):
     members = trainings.arrays_of(directory / saved.STATE)
     members["targets.covariance"] = np.zeros([3, 4, 2, 2])
     trainings.write_members(directory / saved.STATE, members)
-    assert "'targets.covariance' has matrices that are not positive definite" in refused(directory, capsys)
+    assert "'targets.covariance' has matrices that are not positive definite" in refused(
+        training.main, ["--resume", directory], capsys
+    )
 
 
 def test_a_state_of_an_earlier_release_is_read(made, stand_in):
@@ -391,7 +381,7 @@ def test_nothing_is_unpacked_that_is_larger_than_the_file(made, capsys, limit, m
     assert (directory / saved.STATE).stat().st_size < 2**21
     monkeypatch.setattr(zipfile.ZipFile, "open", None)
     limit()
-    assert "more than the" in refused(directory, capsys)
+    assert "more than the" in refused(training.main, ["--resume", directory], capsys)
 
 
 # -- What is no file -------------------------------------------------------------------------------
@@ -412,7 +402,7 @@ def test_no_file_in_its_place(name, make, made, capsys, limit):
     (directory / name).unlink(missing_ok=True)
     make(directory / name)
     limit()
-    assert "where a file was expected" in refused(directory, capsys)
+    assert "where a file was expected" in refused(training.main, ["--resume", directory], capsys)
 
 
 # -- Policies --------------------------------------------------------------------------------------

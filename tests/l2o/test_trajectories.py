@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from bowls import RoundBowls
 
 from neural_optimizer_search.l2o.trajectories import (
     HISTORY,
@@ -13,25 +13,12 @@ from neural_optimizer_search.l2o.trajectories import (
     run,
     starts,
 )
-from neural_optimizer_search.objectives import FAMILIES, Family
+from neural_optimizer_search.objectives import FAMILIES
 
 VALUES = np.array([10.0, 7.0, 5.0, 4.0])
 GRADIENTS = np.array([[1.0, -1.0], [2.0, -2.0], [3.0, -3.0], [4.0, -4.0]])
 
-
-class Bowls(Family):
-    """‖x - m‖²."""
-
-    dimension = 2
-
-    def draw(self, rng):
-        return (rng.normal(size=2),)
-
-    def values(self, data, x):
-        return tf.reduce_sum((x - data[0][:, None]) ** 2, axis=-1)
-
-
-BOWLS = Bowls().sample(count=3, seed=0)
+BOWLS = RoundBowls().sample(count=3, seed=0)
 START = starts(3, 4, 2, seed=1)
 
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from bowls import RoundBowls
 from scipy.optimize import approx_fprime
 
 from neural_optimizer_search.objectives import FAMILIES, Family, LogisticRegression, TwoLayerClassifier
@@ -46,18 +46,6 @@ def classifier(x, inputs, labels):
 
 FORMULAS = {"logistic": logistic, "robust": robust, "classifier": classifier}
 each_family = pytest.mark.parametrize("name", FORMULAS)
-
-
-class Bowls(Family):
-    """‖x - m‖², a user's own family."""
-
-    dimension = 2
-
-    def draw(self, rng):
-        return (rng.normal(size=2),)
-
-    def values(self, data, x):
-        return tf.reduce_sum((x - data[0][:, None]) ** 2, axis=-1)
 
 
 def objectives_and_points(name, scale=1.0):
@@ -226,7 +214,7 @@ def test_sizes_and_constants_can_be_others():
 
 
 def test_a_family_of_ones_own():
-    objectives = Bowls().sample(count=3, seed=0)
+    objectives = RoundBowls().sample(count=3, seed=0)
     x = np.random.default_rng(0).normal(size=[3, 5, 2])
     away = x - objectives.data[0][:, None]
     values, gradients = objectives.values_and_gradients(x)
@@ -238,7 +226,7 @@ def test_a_family_of_ones_own():
 @pytest.mark.parametrize("compute", ["values_and_gradients", "hessians"])
 @pytest.mark.parametrize("shape", [[2], [3, 2], [2, 1, 2], [3, 1, 3], [3, 1, 1, 2]])
 def test_points_of_another_shape_raise(compute, shape):
-    objectives = Bowls().sample(count=3, seed=0)
+    objectives = RoundBowls().sample(count=3, seed=0)
     with pytest.raises(ValueError) as error:
         getattr(objectives, compute)(np.zeros(shape))
     assert str(error.value) == (

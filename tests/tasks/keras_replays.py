@@ -23,6 +23,23 @@ BATCH, OWN_BATCH = 8, 7  # of the task, and of data in batches; the last batch o
 STEPS, VALIDATE_EVERY = 12, 6
 TWINS = {"g": tf.keras.optimizers.SGD, "Adam": functools.partial(RuleOptimizer, "Adam")}
 
+# A regression for models that need no data of their own.
+X = np.random.default_rng(0).normal(size=(TRAIN + VALIDATION, 3)).astype(np.float32)
+Y = X.sum(axis=1)
+
+
+def mse():
+    return dict(loss="mse", metrics=["mae"])
+
+
+def numbers(*make):
+    """A regression of X through layers."""
+    return lambda: tf.keras.Sequential([tf.keras.Input((3,)), *(each() for each in make), tf.keras.layers.Dense(1)])
+
+
+def dense(size=4, **kwargs):
+    return lambda: tf.keras.layers.Dense(size, activation="tanh", **kwargs)
+
 
 @dataclass(frozen=True)
 class Replay:

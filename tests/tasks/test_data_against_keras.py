@@ -5,7 +5,7 @@ import importlib.util
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras_replays import BATCH, OWN_BATCH, Replay, check, dataset, each, run
+from keras_replays import BATCH, OWN_BATCH, Replay, check, dataset, each, mse, run
 
 from neural_optimizer_search.keras_versions import KERAS_3
 from neural_optimizer_search.measuring.training import ChildTraining
@@ -29,10 +29,6 @@ def deferred():
 def by_name():
     inputs = {name: tf.keras.Input((3,), name=name) for name in ("left", "right")}
     return tf.keras.Model(inputs, layers.Dense(1)(layers.Concatenate()(list(inputs.values()))))
-
-
-def mse():
-    return dict(loss="mse", metrics=["mae"])
 
 
 class Batches(tf.keras.utils.Sequence):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import tensorflow as tf
-from keras_replays import Replay, check, dataset, each
+from keras_replays import Replay, check, dataset, dense, each, mse, numbers
 
 from neural_optimizer_search.keras_versions import KERAS_3
 
@@ -16,17 +16,8 @@ IDS = RNG.integers(1, 9, size=(70, 5))
 HAS_A_3 = (IDS == 3).any(axis=1).astype(np.float32)
 
 
-def mse():
-    return dict(loss="mse", metrics=["mae"])
-
-
 def binary():
     return dict(loss=tf.keras.losses.BinaryCrossentropy(from_logits=True), metrics=["accuracy"])
-
-
-def numbers(*make):
-    """A regression of X through layers."""
-    return lambda: tf.keras.Sequential([tf.keras.Input((3,)), *(each() for each in make), layers.Dense(1)])
 
 
 def images(*make):
@@ -39,10 +30,6 @@ def words(*make):
     """A classification of IDS through layers."""
     parts = [lambda: layers.Embedding(9, 4), *make, lambda: layers.Dense(1)]
     return lambda: tf.keras.Sequential([tf.keras.Input((5,), dtype="int32"), *(each() for each in parts)])
-
-
-def dense(size=4, **kwargs):
-    return lambda: layers.Dense(size, activation="tanh", **kwargs)
 
 
 # -- What layers compute and draw ------------------------------------------------------------------------------------

@@ -1,22 +1,13 @@
 """Models with steps and losses of their own: what a task measures is what plain Keras measures."""
 
-import numpy as np
 import pytest
 import tensorflow as tf
-from keras_replays import Replay, check, dataset, each
+from keras_replays import Replay, X, Y, check, dataset, each, mse
 
 from neural_optimizer_search.keras_versions import KERAS_3
 from neural_optimizer_search.measuring.training import ChildTraining
 
 layers = tf.keras.layers
-
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(70, 3)).astype(np.float32)
-Y = X.sum(axis=1)
-
-
-def mse():
-    return dict(loss="mse", metrics=["mae"])
 
 
 # -- Steps of the model's own ----------------------------------------------------------------------------------------

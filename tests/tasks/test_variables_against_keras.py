@@ -2,26 +2,13 @@
 
 import numpy as np
 import tensorflow as tf
-from keras_replays import Replay, check, each
+from keras_replays import Replay, check, dense, each, mse, numbers
 
 layers = tf.keras.layers
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(70, 3)).astype(np.float32)
 Y = X.sum(axis=1)
-
-
-def mse():
-    return dict(loss="mse", metrics=["mae"])
-
-
-def numbers(*make):
-    """A regression of X through layers."""
-    return lambda: tf.keras.Sequential([tf.keras.Input((3,)), *(each() for each in make), layers.Dense(1)])
-
-
-def dense(size=4, **kwargs):
-    return lambda: layers.Dense(size, activation="tanh", **kwargs)
 
 
 def non_negative():

@@ -1,4 +1,4 @@
-"""A family of two numbers, small enough to learn in seconds."""
+"""Families of functions of two numbers, small enough to learn in seconds."""
 
 import tensorflow as tf
 
@@ -17,6 +17,18 @@ class Bowls(Family):
     def values(self, data, x):
         curvatures, centers = data
         return 0.5 * tf.reduce_sum(curvatures[:, None] * (x - centers[:, None]) ** 2, axis=-1)
+
+
+class RoundBowls(Family):
+    """‖x - m‖²."""
+
+    dimension = 2
+
+    def draw(self, rng):
+        return (rng.normal(size=2),)
+
+    def values(self, data, x):
+        return tf.reduce_sum((x - data[0][:, None]) ** 2, axis=-1)
 
 
 BOWLS = Bowls()

@@ -23,7 +23,7 @@ class _Connection(sqlite3.Connection):
 
 
 @contextlib.contextmanager
-def watched() -> Iterator[None]:
+def watched(seconds: float = SECONDS) -> Iterator[None]:
     """Raises `Hang` when the time is up, also in SQLite, and `MemoryError` when too much memory is wanted."""
     connections: weakref.WeakSet = weakref.WeakSet()
     connect, over = sqlite3.connect, threading.Event()
@@ -38,7 +38,7 @@ def watched() -> Iterator[None]:
             raise Hang
 
     def watch():
-        wait = SECONDS
+        wait = seconds
         while not over.wait(wait):
             wait = 1
             for one in list(connections):
