@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from environments import environment
 
 from neural_optimizer_search.file_lock import FileLock, InUse, Moved, hold_directory
 
@@ -47,7 +48,7 @@ def test_this_process_holds_it_once(file, names):
 
 def test_another_process_holds_it_until_it_is_killed(file, names):
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, file], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
+        [sys.executable, "-c", HOLD, file], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
     )
     assert holder.stdout.readline() == b"held\n"
     for name in names:
@@ -85,10 +86,6 @@ def test_what_is_not_there_is_not_made(tmp_path):
     with pytest.raises(FileNotFoundError):
         FileLock(tmp_path / "nothing")
     assert not list(tmp_path.iterdir())
-
-
-def _environment():
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def test_one_at_a_time_in_a_directory(tmp_path):

@@ -1,10 +1,10 @@
 """Files of results: nothing that is whole is lost, whatever was cut off, and one process writes at a time."""
 
-import os
 import subprocess
 import sys
 
 import pytest
+from environments import environment
 
 from benchmarks.trials.json_lines import JsonLines
 from neural_optimizer_search.file_lock import InUse
@@ -100,7 +100,7 @@ def test_one_process_writes_and_others_read(path):
         "import pathlib, sys; from benchmarks.trials.json_lines import JsonLines\n"
         "JsonLines(pathlib.Path(sys.argv[1])).add(dict(of=1)); print('held', flush=True); sys.stdin.read()"
     )
-    pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": "."})
+    pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment())
     with subprocess.Popen([sys.executable, "-c", code, path], **pipes) as other:
         assert other.stdout.readline() == "held\n"
         assert read(path) == [1]

@@ -2,13 +2,11 @@
 
 import concurrent.futures
 import dataclasses
-import os
-import pathlib
-import sys
 
 import fakes
 import marks
 import pytest
+from environments import python_path
 from waiting import wait_until
 
 from neural_optimizer_search import parse_formula
@@ -79,13 +77,11 @@ def ray():
     from neural_optimizer_search.workers.measuring_worker import MeasuringWorker
     from neural_optimizer_search.workers.ray_workers import RayWorker, start_ray
 
-    here = [str(pathlib.Path(__file__).parent), *filter(None, sys.path)]
-
     class OnRay(WorkerPool):
         def __init__(self):
             self._ray = start_ray(cpus=1)
             module = self._ray.__enter__()
-            environment = {"PYTHONPATH": os.pathsep.join(here)}
+            environment = {"PYTHONPATH": python_path()}
             super().__init__([RayWorker(module, MeasuringWorker, Faulty, environment=environment)])
 
         def close(self):

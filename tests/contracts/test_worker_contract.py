@@ -4,7 +4,6 @@ import concurrent.futures
 import dataclasses
 import importlib.util
 import os
-import pathlib
 import signal
 import sys
 import threading
@@ -13,6 +12,7 @@ import time
 import fakes
 import marks
 import pytest
+from environments import python_path
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.kept_runs import CannotKeep
@@ -88,8 +88,7 @@ def ray():
 def on_ray(ray, make):
     from neural_optimizer_search.workers.ray_workers import RayWorker
 
-    path = os.pathsep.join([str(pathlib.Path(__file__).parent), *filter(None, sys.path)])
-    return RayWorker(ray, MeasuringWorker, make, environment={"PYTHONPATH": path})
+    return RayWorker(ray, MeasuringWorker, make, environment={"PYTHONPATH": python_path()})
 
 
 RAY = pytest.param("ray", marks=marks.only_long("tests/workers/test_ray_workers.py measures on it."))

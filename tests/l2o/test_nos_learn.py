@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import io
-import os
 import pathlib
 import shutil
 import signal
@@ -13,6 +12,7 @@ import sys
 import numpy as np
 import pytest
 from bowls import BOWLS, TINY
+from environments import environment
 from waiting import wait_until
 
 from neural_optimizer_search.l2o import PredictedStepDescent, saved, training
@@ -142,7 +142,7 @@ training.main([])
 """
     result = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env=environment(),
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -157,10 +157,9 @@ def test_ctrl_c_keeps_what_is_done(tmp_path):
     directory = tmp_path / "run"
     directory.mkdir()
     saved.save_config(directory, Training("bowls:BOWLS"), GuidedPolicySearchConfig(**dict(SMALL, iterations=500)))
-    path = os.pathsep.join([*sys.path])
     process = subprocess.Popen(
         [sys.executable, "-m", "neural_optimizer_search.l2o.training", "--resume", str(directory)],
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment(),
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import trainings
 from bowls import BOWLS
+from environments import environment
 from refusals import refused
 
 from neural_optimizer_search.l2o import PredictedStepDescent, saved, training
@@ -367,9 +368,8 @@ def test_killed_between_the_policy_and_the_state(tmp_path):
     directory, undisturbed = tmp_path / "run", tmp_path / "undisturbed"
     for one in (directory, undisturbed):
         trainings.write(one, family=OWN)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(directory)], env=environment, capture_output=True, timeout=120
+        [sys.executable, "-c", KILLED, str(directory)], env=environment(), capture_output=True, timeout=120
     )
     assert killed.returncode == -9, killed.stderr
     assert saved.load_state(directory, 2).number == 3

@@ -7,6 +7,7 @@ import sys
 import ledgers
 import marks
 import pytest
+from environments import environment
 from refusals import refused
 
 from neural_optimizer_search.report.command import main
@@ -104,11 +105,10 @@ def test_a_directory_in_which_nothing_can_be_written(run, capsys):
 def test_standard_output_may_be_a_file_or_a_pipe(run, tmp_path, mode):
     code = "import sys; from neural_optimizer_search.report.command import main; sys.exit(main(sys.argv[1:]))"
     words = [sys.executable, "-c", code, str(run), "--out", "/dev/stdout"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONIOENCODING": "ascii"}
     if mode == "ab":
         (tmp_path / "all").write_bytes(b"before\n")
     with open(tmp_path / "all", mode) as file:
-        subprocess.run(words, check=True, stdout=file, env=environment)
+        subprocess.run(words, check=True, stdout=file, env=environment(PYTHONIOENCODING="ascii"))
     assert (tmp_path / "all").read_bytes().startswith(b"before\n" * (mode == "ab") + b"<!DOCTYPE html>")
     assert (tmp_path / "all").read_bytes().endswith(b"</html>\n")
 

@@ -2,8 +2,6 @@
 
 import dataclasses
 import hashlib
-import os
-import pathlib
 import shutil
 import subprocess
 import sys
@@ -12,6 +10,7 @@ import marks
 import numpy as np
 import pytest
 import tensorflow as tf
+from environments import environment
 from toys import QUICK, SMALL, SPACE, score, spell, state, step
 
 from neural_optimizer_search.files import Damaged
@@ -42,10 +41,9 @@ def test_two_processes_do_the_same():
     tf.random.uniform([3])
     np.random.seed(5)
     texts += spell(controller, 2)
-    path = os.pathsep.join([str(pathlib.Path(__file__).parent), *sys.path])
     other = subprocess.run(
         [sys.executable, "-c", IN_ANOTHER_PROCESS],
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment(),
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -1,6 +1,5 @@
 """A search that is killed again and again proposes and pays what an undisturbed one does."""
 
-import os
 import pathlib
 import signal
 import subprocess
@@ -9,6 +8,7 @@ import sys
 import marks
 import numpy as np
 import pytest
+from environments import environment
 from killed_search import search
 
 from neural_optimizer_search.records.ledger import Ledger
@@ -49,10 +49,9 @@ def test_killed_at_random_moments(tmp_path, undisturbed):
         moments.append(save if kill % 3 == 1 else ("evaluation", rng.integers(1, 15), rng.uniform(0, 0.1)))
         begun = (out / "ledger.sqlite").exists()
         flags = ["--resume", out] if begun else [*FLAGS, "--budget", BUDGET, "--out", out]
-        path = os.pathsep.join([str(HERE), *filter(None, sys.path)])
         process = subprocess.run(
             [sys.executable, HERE / "killed_search.py", *map(str, (*moments[-1], *flags))],
-            env={**os.environ, "PYTHONPATH": path},
+            env=environment(),
             capture_output=True,
             text=True,
         )

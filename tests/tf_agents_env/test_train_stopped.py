@@ -11,6 +11,7 @@ import time
 
 import marks
 import pytest
+from environments import environment
 from tiny_searches import TINY, found, trained
 
 from neural_optimizer_search.records.ledger import Ledger
@@ -21,7 +22,6 @@ from tf_agents_env.controller_config import CONTROLLERS
 
 pytestmark = pytest.mark.slow
 
-TESTS = pathlib.Path(__file__).parents[1]
 # `make test` kills searches in test_kills.py.
 LONG = marks.only_long("Slow.")
 
@@ -44,7 +44,7 @@ def test_stopped_and_resumed_is_undisturbed(tmp_path, stop, algorithm, trains_no
     endless = [*flags, "--budget", "100000", "--out", str(stopped)]
     process = subprocess.Popen(
         [sys.executable, pathlib.Path(__file__).parent / "made_up_search.py", *endless],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)])},
+        env=environment(),
         # A shell starts what it runs in the background with Ctrl-C ignored, these tests and their processes too.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         stdout=subprocess.PIPE,

@@ -1,7 +1,6 @@
 """`nos-tune`: what it prints and keeps, how it goes on, and what it refuses."""
 
 import contextlib
-import os
 import pathlib
 import re
 import shutil
@@ -14,6 +13,7 @@ import fakes
 import marks
 import optuna
 import pytest
+from environments import environment
 from refusals import refused
 from tiny_searches import OWN_MODULE
 from waiting import wait_until
@@ -27,7 +27,6 @@ from neural_optimizer_search.tuning.study_file import NAME, StudyFile, create
 
 pytestmark = pytest.mark.once
 
-ROOT = pathlib.Path(__file__).parents[2]
 SMALL = ["--task", "digits_mlp", "--protocol", "reduced", "--budget", "800", "--seeds", "2"]
 
 
@@ -345,8 +344,7 @@ command.main(sys.argv[1:])
 
 
 def run_process(*words):
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
-    return subprocess.Popen([sys.executable, *map(str, words)], env=environment, stdout=-1, stderr=-1)
+    return subprocess.Popen([sys.executable, *map(str, words)], env=environment(), stdout=-1, stderr=-1)
 
 
 @pytest.mark.slow

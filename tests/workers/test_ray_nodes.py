@@ -1,12 +1,11 @@
 """A Ray of two nodes. Apart from the other tests of Ray: a process has one Ray at a time, and theirs stays."""
 
-import os
-import sys
 import time
 
 import fakes
 import marks
 import pytest
+from environments import python_path
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.workers.measuring_worker import MeasuringWorker
@@ -27,7 +26,7 @@ def test_a_node_that_is_killed():
     cluster = Cluster(initialize_head=True, head_node_args=dict(num_cpus=1))
     node = cluster.add_node(num_cpus=1)
     rules = [parse_formula(text) for text in ("g", "m", "v", "g^2", "sign(g)", "m * g", "exp(g)", "sign(m)")]
-    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {"PYTHONPATH": python_path()}
     try:
         with (
             start_ray(address=cluster.address) as ray,

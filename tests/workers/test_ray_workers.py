@@ -6,6 +6,7 @@ import sys
 import fakes
 import marks
 import pytest
+from environments import python_path
 from measured import RULES, rewards
 from misbehaving import Misbehaving
 
@@ -92,7 +93,7 @@ def test_a_worker_that_fails(executor, tmp_path):
     # The other pool's actors hold both CPUs.
     for worker in executor._crew:
         worker.stop()
-    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {"PYTHONPATH": python_path()}
     crew = [RayWorker(ray, MeasuringWorker, Misbehaving(tmp_path), environment=environment) for _ in range(2)]
     with WorkerPool(crew) as pool:
         pool.timeout = 5.0
