@@ -5,18 +5,20 @@ from collections.abc import Callable, Iterable
 import pytest
 
 
-def refused(main: Callable[[list[str]], int], flags: Iterable[object], captured) -> str:
-    """The one line with which a command ends, with the exit code 2 and nothing on standard output.
+def refused(main: Callable[[list[str]], int], flags: Iterable[object], captured, begun: bool = False) -> str:
+    """The line with which a command ends, with the exit code 2; it says nothing else.
 
     Args:
       main: The command.
       flags: Its arguments, as strings or as what is written as they are.
       captured: `capsys` or `capfd`.
+      begun: Whether the command begins first, and may tell of its task and its progress before that line.
     """
     captured.readouterr()
     with pytest.raises(SystemExit) as stopped:
         main([str(flag) for flag in flags])
-    out, said = captured.readouterr()
-    assert (stopped.value.code, out) == (2, "")
-    assert said.endswith("\n") and said.count("\n") == 1 and len(said) < 1000, said
-    return said.rstrip("\n")
+    out, error = captured.readouterr()
+    assert stopped.value.code == 2 and error.endswith("\n") and "Traceback" not in error, error
+    *before, said = error.splitlines()
+    assert begun or (out, before) == ("", []), (out, error)
+    return said

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import trainings
 from bowls import BOWLS
-from refusals import refused
+from trainings import refused
 from watch import Hang, watched
 
 from neural_optimizer_search.files import Damaged
@@ -238,7 +238,7 @@ def test_mutants_of_a_policy(made, limit, record_property):
 def test_settings_that_are_none(text, message, made, capsys):
     directory, _ = made
     (directory / saved.CONFIG).write_bytes(text)
-    said = refused(training.main, ["--resume", directory], capsys)
+    said = refused(["--resume", directory], capsys)
     assert message in said and "begin anew with another --out" in said
 
 
@@ -259,7 +259,7 @@ def test_a_setting_that_cannot_be(name, value, made, capsys, stand_in):
     directory, _ = made
     settings = json.loads((directory / saved.CONFIG).read_text())
     (directory / saved.CONFIG).write_text(json.dumps({**settings, name: value}))
-    assert name in refused(training.main, ["--resume", directory], capsys) and not stand_in
+    assert name in refused(["--resume", directory], capsys) and not stand_in
 
 
 def test_a_missing_setting_gets_no_default(made, capsys):
@@ -267,7 +267,7 @@ def test_a_missing_setting_gets_no_default(made, capsys):
     settings = json.loads((directory / saved.CONFIG).read_text())
     del settings["seed"]
     (directory / saved.CONFIG).write_text(json.dumps(settings))
-    assert "it does not say 'seed'" in refused(training.main, ["--resume", directory], capsys)
+    assert "it does not say 'seed'" in refused(["--resume", directory], capsys)
 
 
 # -- The state -------------------------------------------------------------------------------------
@@ -303,7 +303,7 @@ def test_a_state_that_cannot_be(change, made, capsys, stand_in):
     trainings.write_members(
         directory / saved.STATE, {name: content for name, content in members.items() if content is not None}
     )
-    said = refused(training.main, ["--resume", directory], capsys)
+    said = refused(["--resume", directory], capsys)
     assert f"{saved.STATE} holds no state of this training" in said and message in said
     assert "without it the training begins anew" in said and not stand_in
 
@@ -312,7 +312,7 @@ def test_a_state_that_cannot_be(change, made, capsys, stand_in):
 def test_a_state_that_is_no_archive(content, made, capsys):
     directory, _ = made
     (directory / saved.STATE).write_bytes(content)
-    assert "holds no state of this training" in refused(training.main, ["--resume", directory], capsys)
+    assert "holds no state of this training" in refused(["--resume", directory], capsys)
 
 
 @pytest.mark.parametrize("change", [dict(functions=4), dict(history=2), dict(kept=1), dict(seed=1), dict(noise=0.5)])
@@ -321,14 +321,14 @@ def test_a_state_of_another_training(change, made, capsys, tmp_path):
     other = tmp_path / "other"
     trainings.write(other, config=dataclasses.replace(trainings.CONFIG, **change))
     shutil.copy(other / saved.STATE, directory / saved.STATE)
-    assert "holds no state of this training" in refused(training.main, ["--resume", directory], capsys)
+    assert "holds no state of this training" in refused(["--resume", directory], capsys)
 
 
 def test_a_state_of_another_dimension(made, capsys):
     directory, _ = made
     state = trainings.new_state(dimension=3)
     saved.save_state(directory, state, saved.describe(Training("bowls"), trainings.CONFIG))
-    assert "holds no state of this training" in refused(training.main, ["--resume", directory], capsys)
+    assert "holds no state of this training" in refused(["--resume", directory], capsys)
 
 
 def test_a_training_of_before_the_presets_is_read(made, stand_in):
@@ -350,7 +350,7 @@ def test_half_of_what_the_presets_say_is_not_enough(name, made, capsys):
     settings = json.loads((directory / saved.CONFIG).read_text())
     del settings[name]
     (directory / saved.CONFIG).write_text(json.dumps(settings))
-    assert "config.json is damaged" in refused(training.main, ["--resume", directory], capsys)
+    assert "config.json is damaged" in refused(["--resume", directory], capsys)
 
 
 def test_targets_that_nothing_can_be_drawn_with(tmp_path, capsys):
@@ -361,7 +361,7 @@ def test_targets_that_nothing_can_be_drawn_with(tmp_path, capsys):
     members["targets.covariance"] = np.zeros([3, 4, 2, 2])
     trainings.write_members(directory / saved.STATE, members)
     assert "'targets.covariance' has matrices that are not positive definite" in refused(
-        training.main, ["--resume", directory], capsys
+        ["--resume", directory], capsys
     )
 
 
@@ -381,7 +381,7 @@ def test_nothing_is_unpacked_that_is_larger_than_the_file(made, capsys, limit, m
     assert (directory / saved.STATE).stat().st_size < 2**21
     monkeypatch.setattr(zipfile.ZipFile, "open", None)
     limit()
-    assert "more than the" in refused(training.main, ["--resume", directory], capsys)
+    assert "more than the" in refused(["--resume", directory], capsys)
 
 
 # -- What is no file -------------------------------------------------------------------------------
@@ -402,7 +402,7 @@ def test_no_file_in_its_place(name, make, made, capsys, limit):
     (directory / name).unlink(missing_ok=True)
     make(directory / name)
     limit()
-    assert "where a file was expected" in refused(training.main, ["--resume", directory], capsys)
+    assert "where a file was expected" in refused(["--resume", directory], capsys)
 
 
 # -- Policies --------------------------------------------------------------------------------------

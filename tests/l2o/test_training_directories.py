@@ -15,7 +15,7 @@ import pytest
 import trainings
 from bowls import BOWLS
 from environments import environment
-from refusals import refused
+from trainings import refused
 
 from neural_optimizer_search.l2o import PredictedStepDescent, saved, training
 from neural_optimizer_search.objectives import FAMILIES
@@ -67,26 +67,24 @@ def give_origin(directory, origin):
 @pytest.mark.parametrize("flag", ["--functions", "--iterations", "--seed"])
 @pytest.mark.parametrize("number", ["99999999999", "9" * 5000, "-1", "1e3", "nan"])
 def test_numbers_have_limits(flag, number, capsys):
-    assert f"argument {flag}: must be a whole number from" in refused(training.main, [flag, number], capsys)
+    assert f"argument {flag}: must be a whole number from" in refused([flag, number], capsys)
 
 
 @pytest.mark.parametrize("flag", ["--out", "--resume"])
 @pytest.mark.parametrize("name", ["", "n" * 300, "d/" * 3000])
 def test_names_of_directories(flag, name, capsys):
-    assert f"argument {flag}: must " in refused(training.main, [flag, name], capsys)
+    assert f"argument {flag}: must " in refused([flag, name], capsys)
 
 
 @pytest.mark.parametrize("name", ["", "f" * 300, f"bowls:{'f' * 300}", "bowls:\n"])
 def test_names_of_families(name, capsys):
-    assert "argument --family: must be one of" in refused(training.main, ["--family", name], capsys)
+    assert "argument --family: must be one of" in refused(["--family", name], capsys)
 
 
 def test_a_default_directory_with_a_long_name(capsys, monkeypatch, tmp_path):
     name = f"{'m' * 250}:F"
     monkeypatch.setitem(sys.modules, "m" * 250, types.SimpleNamespace(F=BOWLS))
-    assert "argument --out: must have names of at most 255 bytes" in refused(
-        training.main, ["--family", name], capsys
-    )
+    assert "argument --out: must have names of at most 255 bytes" in refused(["--family", name], capsys)
     assert not (tmp_path / "runs").exists()
 
 
@@ -121,7 +119,7 @@ def test_a_family_that_does_not_work(code, message, capsys, tmp_path, monkeypatc
     monkeypatch.delitem(sys.modules, "broken", raising=False)
     (tmp_path / "broken.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
-    said = refused(training.main, ["--family", "broken:F", "--out", "run"], capsys)
+    said = refused(["--family", "broken:F", "--out", "run"], capsys)
     assert message in said and not (tmp_path / "run").exists()
 
 
@@ -141,12 +139,10 @@ def test_somebody_elses_family_is_not_imported(origin, capsys, tmp_path, monkeyp
     (tmp_path / "stranger.py").write_text("open('imported', 'w').close()\nfrom bowls import BOWLS\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "stranger", raising=False)
-    said = refused(training.main, ["--resume", directory], capsys)
+    said = refused(["--resume", directory], capsys)
     assert "If you trust that code, say so with --family stranger:BOWLS" in said
     assert not (tmp_path / "imported").exists() and not (directory / saved.LOCK).exists()
-    assert "keeps its own (stranger:BOWLS)" in refused(
-        training.main, ["--resume", directory, "--family", OWN], capsys
-    )
+    assert "keeps its own (stranger:BOWLS)" in refused(["--resume", directory, "--family", OWN], capsys)
     # Named now, it goes on, and is the user's own from then on.
     assert training.main(["--resume", str(directory), "--family", "stranger:BOWLS"]) == 0
     assert (tmp_path / "imported").exists()
@@ -179,14 +175,14 @@ def test_more_iterations_of_one_time_are_not_recorded_with_the_origin(tmp_path):
 def test_a_directory_of_something_else(name, owner, capsys, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / name).touch()
-    assert f"holds {owner}" in refused(training.main, ["--family", "bowls", "--out", "run"], capsys)
+    assert f"holds {owner}" in refused(["--family", "bowls", "--out", "run"], capsys)
     assert os.listdir(tmp_path / "run") == [name]
 
 
 def test_a_file_of_something_else(capsys, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / saved.CONFIG).write_text("mine")
-    said = refused(training.main, ["--family", "bowls", "--out", "run"], capsys)
+    said = refused(["--family", "bowls", "--out", "run"], capsys)
     assert f"run has {saved.CONFIG}, which the training would write over. Give another directory." in said
     assert (tmp_path / "run" / saved.CONFIG).read_text() == "mine"
 
@@ -194,13 +190,13 @@ def test_a_file_of_something_else(capsys, tmp_path):
 def test_a_state_without_its_settings_is_not_overwritten(capsys, tmp_path):
     trainings.write(tmp_path / "run")
     (tmp_path / "run" / saved.CONFIG).unlink()
-    assert "holds a training" in refused(training.main, ["--family", "bowls", "--out", "run"], capsys)
+    assert "holds a training" in refused(["--family", "bowls", "--out", "run"], capsys)
 
 
 def test_one_process_at_a_time(capsys, tmp_path, stand_in):
     trainings.write(tmp_path / "run")
     said = []
-    stand_in["then"] = lambda: said.append(refused(training.main, ["--resume", "run"], capsys))
+    stand_in["then"] = lambda: said.append(refused(["--resume", "run"], capsys))
     assert training.main(["--resume", "run"]) == 0
     assert said and all("is being run by another process. Wait for it, or stop it." in one for one in said)
     assert training.main(["--resume", "run"]) == 0  # it is free again
@@ -209,7 +205,7 @@ def test_one_process_at_a_time(capsys, tmp_path, stand_in):
 def test_two_that_begin_at_once(capsys, tmp_path, monkeypatch):
     (tmp_path / "run").mkdir()
     lock = saved.lock(tmp_path / "run")
-    assert "is being run by another process" in refused(training.main, ["--family", "bowls", "--out", "run"], capsys)
+    assert "is being run by another process" in refused(["--family", "bowls", "--out", "run"], capsys)
     assert not (tmp_path / "run" / saved.CONFIG).exists()
     lock.close()
 
@@ -217,7 +213,7 @@ def test_two_that_begin_at_once(capsys, tmp_path, monkeypatch):
 def test_what_refuses_lets_the_directory_go(capsys, tmp_path):
     trainings.write(tmp_path / "run")
     (tmp_path / "run" / saved.STATE).write_bytes(b"damaged")
-    refused(training.main, ["--resume", "run"], capsys)
+    refused(["--resume", "run"], capsys)
     saved.lock(tmp_path / "run").close()
 
 

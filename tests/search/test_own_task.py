@@ -107,7 +107,7 @@ def test_a_run_goes_on_with_its_own_task_only(mine, capfd, looks):
     over = "Nothing is left to search: the limit of 10 rules is used up. To go on, give a larger --budget too."
     assert over in capfd.readouterr().out and len(looks) == 1  # for that the code is enough
     mine.write(MODULE.replace("Dense(1)", "Dense(1, use_bias=False)"))
-    told = refused(command.main, ["--resume", "run"], capfd)
+    told = refused(command.main, ["--resume", "run"], capfd, begun=True)
     assert told.startswith(
         "nos-search: argument --resume: the task is not the one that the run began with "
         f"(the code of {mine.module}.py), "
@@ -123,7 +123,7 @@ def test_a_run_goes_on_with_its_own_task_only(mine, capfd, looks):
     # From now on that is its task.
     assert command.main(["--resume", "run"]) == 0
     mine.write(MODULE)
-    assert "the task is not the one" in refused(command.main, ["--resume", "run"], capfd)
+    assert "the task is not the one" in refused(command.main, ["--resume", "run"], capfd, begun=True)
 
 
 def test_a_run_without_a_fingerprint(mine):
@@ -140,7 +140,7 @@ def test_a_run_without_a_fingerprint(mine):
 def test_a_fingerprint_that_is_none(mine, text, capfd):
     assert search(mine, "--out", "run") == 0
     set_fingerprint("run/ledger.sqlite", text)
-    told = refused(command.main, ["--resume", "run"], capfd)
+    told = refused(command.main, ["--resume", "run"], capfd, begun=True)
     assert told.startswith("nos-search: argument --resume: run is damaged: run/ledger.sqlite: its fingerprint")
     assert command.main(["--check", "run"]) == 1
     assert "run is damaged, or no search: run/ledger.sqlite: its fingerprint" in capfd.readouterr().out
@@ -216,7 +216,7 @@ def test_a_promotion_looks_at_its_task_too(mine, capfd):
     out, err = capfd.readouterr()
     assert f"\n{mine.task}: 9 weights" in out and err.startswith("nos-promote: note: Nothing was looked at.")
     mine.write(MODULE.replace("Dense(1)", "Dense(1, use_bias=False)"))
-    told = refused(promote.main, flags, capfd)
+    told = refused(promote.main, flags, capfd, begun=True)
     assert told.startswith(
         "nos-promote: argument --task: the task is not the one that the run began with (the code of "
     )
@@ -229,7 +229,7 @@ def test_a_promotion_looks_at_its_task_too(mine, capfd):
 def test_without_optuna_another_algorithm_runs_and_it_is_said_why(mine, monkeypatch, capfd):
     monkeypatch.setitem(sys.modules, "optuna", None)
     flags = [*TINY, "--start", "none", "--budget", "2", "--task", mine.task, "--out", "run"]
-    told = refused(command.main, flags, capfd)
+    told = refused(command.main, flags, capfd, begun=True)
     assert told == "nos-search: needs optuna: pip install 'neural-optimizer-search[search]'"
     assert command.main([*flags, "--constants", "0"]) == 0
     first = capfd.readouterr().out.splitlines()[0]
@@ -272,7 +272,7 @@ def describes(monkeypatch, trains_nothing):
 def test_data_and_metric_are_others_when_a_run_goes_on(mine, describes, capfd):
     assert search(mine, "--out", "run") == 0
     mine.write(MODULE.replace("y = x.sum(axis=1)", "y = x.sum(axis=1) ** 2").replace('metric="mae"', 'metric="loss"'))
-    told = refused(command.main, ["--resume", "run"], capfd)
+    told = refused(command.main, ["--resume", "run"], capfd, begun=True)
     changes = "the data of `train`, the data of `validation`, the metric, from mae to loss, "
     assert f"(the code of {mine.module}.py, {changes}" in told
 
@@ -285,7 +285,7 @@ def test_all_that_is_wrong_is_told_at_once(mine, describes, capfd):
         .replace('metric="mae"', 'metric="accuracy"')
         .replace("Dense(1)", "Dense(1, 'sigmoid')")
     )
-    told = refused(command.main, [*FLAGS, "--task", mine.task, "--cache", "none", "--out", "run"], capfd)
+    told = refused(command.main, [*FLAGS, "--task", mine.task, "--cache", "none", "--out", "run"], capfd, begun=True)
     assert told.startswith("nos-search: Argument `train` must have finite inputs: 1 value is NaN or infinite, in 1 ")
     assert "Argument `validation` must have targets of several classes for the metric 'accuracy'." in told
     assert "Traceback" not in told

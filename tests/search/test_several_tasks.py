@@ -193,7 +193,7 @@ def test_a_task_of_the_users_own_that_changes(tmp_path, monkeypatch, capfd):
     module.write_text(OWN_MODULE.replace("Dense(1)", "Dense(1, use_bias=False)"))
     sys.modules.pop("one_of_several")
     load.cache_clear()
-    told = refused(command.main, ["--resume", "run"], capfd)
+    told = refused(command.main, ["--resume", "run"], capfd, begun=True)
     assert "one_of_several:task: the task is not the one that the run began with" in told
     assert "(the code of one_of_several.py)" in told
     assert command.main(["--resume", "run", "--changed_task"]) == 0
@@ -230,7 +230,7 @@ def test_parts_that_are_none(out, name, capfd):
     with pytest.raises(Damaged, match="part"), ledger_of(out) as ledger:
         ledger.evaluations()
     assert command.main(["--check", str(out)]) == 1
-    assert "part" in refused(command.main, ["--resume", out], capfd)
+    assert "part" in refused(command.main, ["--resume", out], capfd, begun=True)
     with pytest.raises(recorded.NotARun, match="part"):
         recorded.read(out)
 
@@ -254,5 +254,5 @@ def test_parts_of_another_search(out, name, capfd):
     assert command.main(["--check", str(out)]) == 1
     assert message in capfd.readouterr().out
     if name == "another task":
-        assert "measured on other tasks than others" in refused(command.main, ["--resume", out], capfd)
+        assert "measured on other tasks than others" in refused(command.main, ["--resume", out], capfd, begun=True)
     recorded.read(out)

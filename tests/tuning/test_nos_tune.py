@@ -137,7 +137,7 @@ def test_a_task_of_your_own(tmp_path, monkeypatch, capsys):
     module.write_text(f"{OWN_MODULE}another = 1\n")
     sys.modules.pop("own_task_to_tune")
     load.cache_clear()
-    said = refused(command.main, ["--resume", "run"], capsys)
+    said = refused(command.main, ["--resume", "run"], capsys, begun=True)
     assert "argument --resume: the task is not the one that the run began with (the code of own_task" in said
     assert "begin a new tuning" in said
 
