@@ -2,8 +2,10 @@
 
 import concurrent.futures
 import dataclasses
-
 import fakes
+import os
+import pathlib
+
 import marks
 import pytest
 from environments import python_path
