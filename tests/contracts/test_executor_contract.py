@@ -2,10 +2,10 @@
 
 import concurrent.futures
 import dataclasses
-import fakes
 import os
 import pathlib
 
+import fakes
 import marks
 import pytest
 from environments import python_path
