@@ -1,5 +1,6 @@
 """Commands that refuse what they are given, in one line."""
 
+import re
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -12,13 +13,14 @@ def refused(main: Callable[[list[str]], int], flags: Iterable[object], captured,
       main: The command.
       flags: Its arguments, as strings or as what is written as they are.
       captured: `capsys` or `capfd`.
-      begun: Whether the command begins first, and may tell of its task and its progress before that line.
+      begun: Whether the command begins first: it may then tell what it does, with notes and progress bars.
     """
     captured.readouterr()
     with pytest.raises(SystemExit) as stopped:
         main([str(flag) for flag in flags])
     out, error = captured.readouterr()
     assert stopped.value.code == 2 and error.endswith("\n") and "Traceback" not in error, error
-    *before, said = error.splitlines()
-    assert begun or (out, before) == ("", []), (out, error)
+    *before, said = filter(None, error.splitlines())
+    assert begun or (out, error) == ("", f"{said}\n"), (out, error)
+    assert all(re.search(r": note: |\|.{20}\|", line) for line in before), error
     return said

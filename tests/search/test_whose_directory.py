@@ -75,7 +75,7 @@ def test_the_rung_of_another_promotion(run, tmp_path, capfd):
     for out in (one, other):
         assert promote.main([str(run), *SMALL, "--out", str(out)]) == 0
     shutil.copy(other / "rung1.sqlite", one / "rung1.sqlite")
-    line = refused(promote.main, [run, *SMALL, "--out", one], capfd)
+    line = refused(promote.main, [run, *SMALL, "--out", one], capfd, begun=True)
     assert "rung1.sqlite is the ledger of another run. Give another directory." in line
 
 

@@ -131,7 +131,8 @@ def test_a_task_of_your_own(tmp_path, monkeypatch, capsys):
     words = ["--task", "own_task_to_tune:task", "--seeds", "1"]
     assert run("adam", *words, "--out", "run") == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("own_task_to_tune:task: 9 weights")
+    reads = "Reads the data of own_task_to_tune:task, and trains it for a few steps."
+    assert printed.startswith(f"{reads}\nown_task_to_tune:task: 9 weights")
     assert "Tuning Adam on own_task_to_tune:task/default, end_accuracy, 1200 steps" in printed
     assert run("--resume", "run") == 0
     module.write_text(f"{OWN_MODULE}another = 1\n")
