@@ -2,7 +2,7 @@
 
 examples:
   nos-tune adam --task digits                             45 seconds on two cores
-  nos-tune runs/first#1 --task my_module:my_task          the best rule of a search
+  nos-tune runs/first#1                                   the best rule of a search, on its task
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 from neural_optimizer_search import console, flags
 from neural_optimizer_search.command_line import MissingPackage, Parser, is_own, quote, require
@@ -19,9 +19,11 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.file_lock import InUse, Moved
 from neural_optimizer_search.files import Damaged, write_whole
 from neural_optimizer_search.origin import is_made_here
-from neural_optimizer_search.recorded_flags import changed_on_resume, check_recorded, record
+from neural_optimizer_search.recorded_flags import changed_on_resume, check_recorded, complete, record
+from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.progress import ProgressBar
 from neural_optimizer_search.records.run_directory import (
+    LEDGER,
     OF_TUNING,
     STUDY,
     TRACEBACKS,
@@ -32,8 +34,9 @@ from neural_optimizer_search.records.run_directory import (
     require_free,
     require_own_files,
 )
+from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.fresh import choose_seeds
-from neural_optimizer_search.search.named_rules import find_rule
+from neural_optimizer_search.search.named_rules import RUN, find_rule
 from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
@@ -95,6 +98,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def _open_new(p: Parser, given) -> OpenTuning:
     if not given.get("rule"):
         p.error("argument RULE: is needed, unless there is --resume RUN.")
+    given = _take_task_of_run(p, given)
     config = flags.configure(TuneConfig, given)
     config.check_task(p)
     rule = _find_rule(p, config)
@@ -139,6 +143,22 @@ def _open_old(p: Parser, given) -> OpenTuning:
         if isinstance(error, (Damaged, Moved)):
             p.error(f"argument --resume: {out} is not a tuning: {error}")
         raise
+
+
+def _take_task_of_run(p: Parser, given) -> dict[str, Any]:
+    """The flags that are given; without a task, RUN#K is tuned on the task and the protocol of that run."""
+    run, _, place = given["rule"].removeprefix(RUN).rpartition("#")
+    if "task" in given or not place.isdecimal():
+        return given
+    try:
+        with contextlib.closing(Ledger(Path(run) / LEDGER, read_only=True)) as ledger:
+            check_recorded(SearchConfig, ledger.run.config)
+            searched = complete(SearchConfig, ledger.run.config)
+    except (OSError, UserError, sqlite3.Error):
+        return given  # so that there is no such rule, which is said where it is looked for
+    if len(searched["task"]) > 1:
+        p.error(f"argument --task: is needed, because {run} searched on several: {' '.join(searched['task'])}.")
+    return {"protocol": searched["protocol"], **given, "task": searched["task"][0]}
 
 
 def _find_rule(p: Parser, config) -> Rule:

@@ -86,6 +86,25 @@ def test_a_rule_of_a_run(fake, tmp_path, capsys):
     assert "K at least 1" in refused(command.main, [f"{tmp_path}#0", *SMALL], capsys)
 
 
+def test_a_rule_of_a_run_is_tuned_on_its_task_unless_another_is_given(fake, tmp_path, capsys):
+    def make_run(name, **config):
+        (tmp_path / name).mkdir()
+        ledger = Ledger(tmp_path / name / LEDGER, config)
+        ledger.add_evaluation(fakes.fake_evaluation(parse_formula("m"), 0.2), "search")
+        ledger.close()
+        return f"{tmp_path / name}#1"
+
+    few = ["--budget", "800", "--seeds", "2"]
+    one = make_run("one", task=["digits_mlp"], protocol="reduced")
+    assert run(one, *few, "--out", tmp_path / "a") == 0
+    assert " on digits_mlp/reduced, " in capsys.readouterr().out
+    assert run(one, "--task", "digits", "--protocol", "reduced", *few, "--out", tmp_path / "b") == 0
+    assert " on digits/reduced, " in capsys.readouterr().out
+    two = make_run("two", task=["digits", "digits_mlp"])
+    said = refused(command.main, [two, *few], capsys)
+    assert "argument --task: is needed, because" in said and "searched on several: digits digits_mlp." in said
+
+
 def test_it_goes_on_where_it_was_stopped(fake, tuned, copy, capsys):
     trials, fresh = read(tuned)
     with contextlib.closing(sqlite3.connect(copy / STUDY)) as db:
