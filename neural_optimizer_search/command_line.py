@@ -1,6 +1,7 @@
 """Parses the commands' arguments, and reports a user's mistakes."""
 
 import argparse
+import difflib
 import importlib
 import importlib.util
 import os
@@ -28,9 +29,17 @@ class Parser(argparse.ArgumentParser):
         """Like that of `argparse`, with our own message for an unknown argument."""
         found, rest = self.parse_known_args(args, namespace)
         if rest:
-            what = "there is no such flag" if rest[0].startswith("-") else "it is one argument too many"
-            self.error(f"argument {shorten(rest[0])}: {what}. To see all arguments: {self.prog} --help")
+            what = "it is one argument too many."
+            if rest[0].startswith("-"):
+                what = f"there is no such flag.{self._suggest(rest[0])}"
+            self.error(f"argument {shorten(rest[0])}: {what} To see all arguments: {self.prog} --help")
         return found
+
+    def _suggest(self, text):
+        """A sentence with the flag that is written nearly like this; "" if there is none."""
+        name = f"--{text.partition('=')[0].lstrip('-').replace('-', '_')}"
+        close = difflib.get_close_matches(name, self._option_string_actions, n=1, cutoff=0.8)
+        return f" Did you mean {close[0]}?" if close else ""
 
 
 # The largest signed 32-bit integer: TensorFlow, NumPy and SQLite do not accept larger ones everywhere.

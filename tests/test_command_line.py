@@ -34,7 +34,10 @@ def test_nothing_is_said_where_nothing_is_missing(capsys):
     [
         (["--depth", "3"], "argument --depth: must be one of: 1, 2. Received: '3'."),
         (["--depth", "x"], "argument --depth: must be a whole number from 1 to 9. Received: x."),
-        (["--dept", "3"], "argument --dept: there is no such flag. To see all arguments: nos-example --help"),
+        (
+            ["--dept", "3"],
+            "argument --dept: there is no such flag. Did you mean --depth? To see all arguments: nos-example --help",
+        ),
         (["more"], "argument more: it is one argument too many. To see all arguments: nos-example --help"),
     ],
 )

@@ -84,7 +84,7 @@ def _begin(p, given, stack):
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        p.error(f"argument --out: cannot write to {out}: {error}")
+        p.error(f"argument --out: cannot write to {out}: {error}. Give another directory.")
     lock = _hold(p, "--out", out, stack)
     _require_free(p, out)  # another process may have used it in between
     _save_config(p, "--out", out, training, config)

@@ -110,7 +110,7 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
         except (FileExistsError, InUse):  # another process was faster
             p.error(f"argument --out: {out} holds a search that has just begun. Give another directory.")
     except (OSError, Damaged, sqlite3.Error) as error:
-        p.error(f"argument --out: cannot write to {out}: {error}")
+        p.error(f"argument --out: cannot write to {out}: {error}. Give another directory.")
     return OpenSearch(config, out, ledger)
 
 

@@ -119,7 +119,7 @@ def _open_new(p: Parser, given) -> OpenTuning:
         if is_new:
             with contextlib.suppress(OSError):  # if it is not empty
                 out.rmdir()
-        p.error(f"argument --out: cannot write to {out}: {error}")
+        p.error(f"argument --out: cannot write to {out}: {error}. Give another directory.")
 
 
 def _open_old(p: Parser, given) -> OpenTuning:

@@ -83,7 +83,11 @@ def test_only_names_with_a_text_in_them(capsys, text):
     ("arguments", "said"),
     [
         (["--text"], "argument --text: there is no such flag. To see all arguments: nos-optimizers --help"),
-        (["--late"], "argument --late: there is no such flag. To see all arguments: nos-optimizers --help"),
+        (
+            ["--sourse", "torch"],
+            "argument --sourse: there is no such flag. Did you mean --source? To see all arguments: "
+            "nos-optimizers --help",
+        ),
         (["adam", "sgd"], "argument sgd: it is one argument too many. To see all arguments: nos-optimizers --help"),
         (["adam", "--name", "Mine"], "argument --name: needs --source"),
         (["adam", "--source", "torch", "--json"], "argument --json: not allowed with --source, which prints a file"),

@@ -325,7 +325,8 @@ def test_a_disk_that_is_full_at_the_beginning(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sqlite3.dbapi2, "connect", connect_to_a_small_disk)
     monkeypatch.setattr(sqlite3, "connect", connect_to_a_small_disk)
     said = refused(command.main, ["adam", *SMALL, "--out", tmp_path / "run"], capsys)
-    assert said == f"nos-tune: argument --out: cannot write to {tmp_path}/run: database or disk is full"
+    why = "database or disk is full. Give another directory."
+    assert said == f"nos-tune: argument --out: cannot write to {tmp_path}/run: {why}"
     assert not list(tmp_path.iterdir())
 
 
