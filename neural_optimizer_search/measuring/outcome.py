@@ -117,6 +117,7 @@ def describe_wrong_scores(scores: Sequence[float]) -> str:
     if all(map(is_reward, scores)):
         return ""
     return (
-        "A task must have scores in [0, 1], where 1 is the best: map its metric to that range. "
+        "A task must have scores in [0, 1], where 1 is the best. Give `higher_is_better=False` if lower values of "
+        "its metric are better; else map the metric to that range. "
         f"Received scores from {min(scores):.4g} to {max(scores):.4g}."
     )

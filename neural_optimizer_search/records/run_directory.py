@@ -89,7 +89,8 @@ def explain_no_resume(p: Parser, directory: Path, what: str) -> Iterator[None]:
     except InUse as error:
         p.error(f"argument --resume: {error} Wait for it, or stop it.")
     except FileNotFoundError as error:
-        p.error(f"argument --resume: {directory} is not {what}: {error}")
+        owner = find_owner(directory)
+        p.error(f"argument --resume: {directory} is not {what}: " + (f"it holds {owner}." if owner else str(error)))
     except (OSError, sqlite3.OperationalError) as error:
         p.error(f"argument --resume: {directory} cannot be opened now: {error}. Fix that, and try again.")
     except (UserError, sqlite3.Error) as error:

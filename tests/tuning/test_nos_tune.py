@@ -105,6 +105,12 @@ def test_a_rule_of_a_run_is_tuned_on_its_task_unless_another_is_given(fake, tmp_
     assert "argument --task: is needed, because" in said and "searched on several: digits digits_mlp." in said
 
 
+def test_the_directory_of_a_search_is_named_as_such(tmp_path, capsys):
+    Ledger(tmp_path / LEDGER, {}).close()
+    said = refused(command.main, ["--resume", tmp_path], capsys)
+    assert said == f"nos-tune: argument --resume: {tmp_path} is not a tuning: it holds a search."
+
+
 def test_it_goes_on_where_it_was_stopped(fake, tuned, copy, capsys):
     trials, fresh = read(tuned)
     with contextlib.closing(sqlite3.connect(copy / STUDY)) as db:
