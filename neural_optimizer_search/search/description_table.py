@@ -88,7 +88,7 @@ def _format(rows, notes=()):
 
 def _describe_whole(described, plan):
     times = estimate(plan, [(found, protocol) for _, found, protocol in described])
-    start = {"start": f"{plan.start} rules, measured first; they count among the budget"} if plan.start else {}
+    start = {"start": _describe_start(plan)} if plan.start else {}
     whole = f"{_span(times.whole)} with {_crew(plan)}" if times.whole else "unknown, with such a budget"
     return {
         "start-up": f"{_span(times.starts)}, until the workers have TensorFlow and the data",
@@ -99,6 +99,13 @@ def _describe_whole(described, plan):
         "fresh seeds": _describe_fresh(described, plan.known + SHOWN, plan.fresh_seeds, times),
         "in all": whole,
     }
+
+
+def _describe_start(plan):
+    text = f"{plan.start} rules, measured first; they count among the budget"
+    if plan.limits.rules is not None and plan.limits.rules <= plan.start:
+        text += ", which leaves no rule to propose: give a larger --budget, or --start none"
+    return text
 
 
 def _describe_budget(limits, times):

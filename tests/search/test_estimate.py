@@ -72,6 +72,15 @@ def test_the_table_tells_how_many_workers_have_a_rule():
     assert "64 workers, of which batches of rules keep 10 busy" in tell(most_rules=10)
 
 
+def test_a_budget_for_no_more_than_the_start_rules_is_pointed_out():
+    def tell(rules):
+        plan = Plan(Limits(rules=rules), 2, 6, 24, 0, ConstantsConfig(), 1.0)
+        return format_tables([Described("blobs", FOUND, fakes.TINY)], plan)
+
+    assert "24 rules, measured first; they count among the budget\n" in tell(25) and "--start none" not in tell(None)
+    assert "which leaves no rule to propose: give a larger --budget, or --start none\n" in tell(24)
+
+
 def test_a_tighter_limit_counts():
     assert find(dict(rules=10**6, steps=3000)).search == find(dict(steps=3000)).search
     minutes = find(dict(rules=10**6, minutes=3.0))
