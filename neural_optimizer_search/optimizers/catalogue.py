@@ -158,6 +158,12 @@ def normalize_name(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
+def suggest_names(text: str) -> str:
+    """A sentence, after a space, with the names of the catalogue that a text nearly is; "" if there is none."""
+    close = ", ".join(difflib.get_close_matches(normalize_name(text), CATALOGUE))
+    return close and f" Names like it: {close}."
+
+
 def get(identifier: Any, **arguments: Any) -> Any:
     """An optimizer by name, by formula or from a config.
 
@@ -212,11 +218,10 @@ def _from_text(text, arguments):
     try:
         rule = parse_formula(text)
     except FormulaError as error:
-        close = ", ".join(difflib.get_close_matches(name, CATALOGUE))
         reason = str(error).replace("Argument `formula`", "it", 1)
         raise ValueError(
             "Argument `identifier` must be a name of the catalogue, which the command `nos-optimizers` lists, or a "
-            f"formula. Received: {text!r}.{close and f' Names like it: {close}.'}\nRead as a formula, {reason}"
+            f"formula. Received: {text!r}.{suggest_names(text)}\nRead as a formula, {reason}"
         ) from None
     return RuleOptimizer(rule, **arguments)
 

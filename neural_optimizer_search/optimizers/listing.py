@@ -20,7 +20,7 @@ from neural_optimizer_search.dsl.exports.names import make_class_name
 from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.flags import build_parser, configure, flag
-from neural_optimizer_search.optimizers.catalogue import CATALOGUE, PublishedRule, normalize_name
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE, PublishedRule, normalize_name, suggest_names
 from neural_optimizer_search.optimizers.later_papers import NO_FORMULA
 
 _HEADER = ("name", "formula", "slots", "rate", "decay", "source")
@@ -105,7 +105,10 @@ def _describe(row):
 
 def _say_why_none(name, lacking):
     if not lacking:
-        return f"argument NAME: no optimizer has {shorten(name)!r} in its name. To see all names: nos-optimizers"
+        return (
+            f"argument NAME: no optimizer has {shorten(name)!r} in its name.{suggest_names(name)} "
+            "To see all names: nos-optimizers"
+        )
     return f"argument NAME: the language has no formula for it: {_name_reasons(lacking)}"
 
 
@@ -129,7 +132,7 @@ def _write_source(p, asked):
         reason = headline.rstrip(":") + (f". {allowed.rstrip('.')}" if len(allowed) < 100 else "")
         p.error(
             "argument NAME: with --source it must be a name, which nos-optimizers lists, or a formula. "
-            f"Received: {shorten(asked.name)!r}. Read as a formula, {reason}."
+            f"Received: {shorten(asked.name)!r}.{suggest_names(asked.name)} Read as a formula, {reason}."
         )
     try:
         if row:

@@ -1,7 +1,6 @@
 """The known optimizers with which found rules are compared, as rules of the same language."""
 
 import argparse
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
-from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name, suggest_names
 from neural_optimizer_search.user_error import UserError
 from neural_optimizer_search.workers.executor import TaskFailed
 
@@ -100,9 +99,8 @@ def _find(text: str) -> tuple[str, Rule]:
 
 def describe_unknown(text: str, error: FormulaError) -> str:
     """What a text was that is neither a name of the catalogue nor, for this reason, a formula."""
-    close = ", ".join(difflib.get_close_matches(normalize_name(text), CATALOGUE))
     reason = str(error).splitlines()[0].replace("Argument `formula`", "it", 1).rstrip(":.")
-    return f"Received: {shorten(text)!r}; as a formula, {reason}.{close and f' Names like it: {close}.'}"
+    return f"Received: {shorten(text)!r}; as a formula, {reason}.{suggest_names(text)}"
 
 
 def _check_names(text):

@@ -99,7 +99,12 @@ def test_only_names_with_a_text_in_them(capsys, text):
             ["adam", "--json", "--latex"],
             "argument --latex: not allowed with --json, whose rows have the formulas in LaTeX too",
         ),
-        (["adamx"], "argument NAME: no optimizer has 'adamx' in its name. To see all names: nos-optimizers"),
+        (["nonsense"], "argument NAME: no optimizer has 'nonsense' in its name. To see all names: nos-optimizers"),
+        (
+            ["adamx"],
+            "argument NAME: no optimizer has 'adamx' in its name. Names like it: adam, nadam, adamw. "
+            "To see all names: nos-optimizers",
+        ),
         (["Shampoo"], "argument NAME: the language has no formula for it: shampoo keeps matrices of its own"),
     ],
 )
