@@ -134,10 +134,10 @@ def choose_data(
         return setting, ""
     digest = hash_own(data_dir, languages) if corpus == OWN else ""
     network = setting.network
-    if setting.corpus == MADE_UP != corpus:  # real sentences have more characters
+    if setting.corpus == MADE_UP and corpus != MADE_UP:  # real sentences have more characters
         network = replace(network, vocabulary=SMOKE_VOCABULARY)
-    setting = replace(setting, corpus=corpus, languages=languages, digest=digest, network=network)
-    return setting, "-".join((corpus, *languages))
+    chosen = replace(setting, corpus=corpus, languages=languages, digest=digest, network=network)
+    return chosen, "-".join((corpus, *languages))
 
 
 def run_trial(

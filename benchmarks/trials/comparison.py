@@ -58,8 +58,7 @@ def compare(
 
 def count_trials(sweep: Sweep, contenders: Sequence[str], list_options: ListOptions) -> int:
     """The number of trials that `compare` runs."""
-    tuned = sum(len(list_options(name)) for name in contenders) * len(sweep.learning_rates)
-    return tuned + len(contenders) * (2 * len(sweep.refine) + sweep.seeds)
+    return sum(_count_tuning(sweep, list_options(name)) + sweep.seeds for name in contenders)
 
 
 def count_missing(sweep: Sweep, records: Records, list_options: ListOptions, metric: Metric) -> int:
@@ -70,9 +69,14 @@ def count_missing(sweep: Sweep, records: Records, list_options: ListOptions, met
     missing = 0
     for name in records.contenders:
         choice = find_choice(records, name, metric)
-        wanted = len(list_options(name)) * len(sweep.learning_rates) + 2 * len(sweep.refine)
-        missing += max(wanted - len(choice.tuned), 0) + max(sweep.seeds - len(choice.final), 0)
+        missing += max(_count_tuning(sweep, list_options(name)) - len(choice.tuned), 0)
+        missing += max(sweep.seeds - len(choice.final), 0)
     return missing
+
+
+def _count_tuning(sweep, options):
+    """The number of trials that choose a contender's rate and options."""
+    return len(options) * len(sweep.learning_rates) + 2 * len(sweep.refine)
 
 
 def choose(records: Records, contender: str, metric: Metric, rates: Optional[Sequence[float]] = None) -> Trial:

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
@@ -39,6 +39,11 @@ def find_rule(text: str) -> Rule:
             "must be RUN#K, the K-th best rule of a run; a name of the catalogue, which the command nos-optimizers "
             f"lists; or a formula. {error}"
         ) from None
+
+
+def find_run(text: str) -> Optional[Path]:
+    """The directory of the run whose rule a text names as RUN#K; None if the text is no such name."""
+    return Path(_split_place(text)[0]) if _has_place(text) else None
 
 
 def find_starts(texts: Sequence[str]) -> list[Start]:
@@ -155,12 +160,17 @@ def _require_recordable(rule):
 # -- Runs and files --------------------------------------------------------------------------------
 
 
+def _split_place(text):
+    """RUN and K of RUN#K."""
+    run, _, place = text.removeprefix(RUN).rpartition("#")
+    return run, int(place)
+
+
 def _find_in_run(text):
     """The contender that RUN#K names."""
-    run, _, number = text.removeprefix(RUN).rpartition("#")
+    run, place = _split_place(text)
     if not run:
         raise UserError(f"must be RUN#K, where RUN is the directory of a run. Received: {shorten(text)!r}.")
-    place = int(number)
     if place < 1:
         raise UserError(f"must be RUN#K with K at least 1. Received: {place}.")
     found = _read_run(run)

@@ -36,7 +36,7 @@ from neural_optimizer_search.records.run_directory import (
 )
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.fresh import choose_seeds
-from neural_optimizer_search.search.named_rules import RUN, find_rule
+from neural_optimizer_search.search.named_rules import find_rule, find_run
 from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
@@ -98,10 +98,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def _open_new(p: Parser, given) -> OpenTuning:
     if not given.get("rule"):
         p.error("argument RULE: is needed, unless there is --resume RUN.")
-    given = _take_task_of_run(p, given)
-    config = flags.configure(TuneConfig, given)
+    rule, searched = _find_rule(p, given)
+    config = flags.configure(TuneConfig, {**searched, **given})
     config.check_task(p)
-    rule = _find_rule(p, config)
     _find_plan(p, config)
     out = given.get("out", Path("runs"))
     if os.path.lexists(out) and not out.is_dir():
@@ -145,27 +144,20 @@ def _open_old(p: Parser, given) -> OpenTuning:
         raise
 
 
-def _take_task_of_run(p: Parser, given) -> dict[str, Any]:
-    """The flags that are given; without a task, RUN#K is tuned on the task and the protocol of that run."""
-    run, _, place = given["rule"].removeprefix(RUN).rpartition("#")
-    if "task" in given or not place.isdecimal():
-        return given
+def _find_rule(p: Parser, given) -> tuple[Rule, dict[str, Any]]:
+    """The rule that is given; and, of RUN#K without a task, the task and the protocol of that run."""
     try:
-        with contextlib.closing(Ledger(Path(run) / LEDGER, read_only=True)) as ledger:
+        rule, run = find_rule(given["rule"]), find_run(given["rule"])
+        if run is None or "task" in given:
+            return rule, {}
+        with contextlib.closing(Ledger(run / LEDGER, read_only=True)) as ledger:
             check_recorded(SearchConfig, ledger.run.config)
             searched = complete(SearchConfig, ledger.run.config)
-    except (OSError, UserError, sqlite3.Error):
-        return given  # so that there is no such rule, which is said where it is looked for
-    if len(searched["task"]) > 1:
-        p.error(f"argument --task: is needed, because {run} searched on several: {' '.join(searched['task'])}.")
-    return {"protocol": searched["protocol"], **given, "task": searched["task"][0]}
-
-
-def _find_rule(p: Parser, config) -> Rule:
-    try:
-        return find_rule(config.rule)
     except (OSError, UserError, sqlite3.Error) as error:
         p.error(f"argument RULE: {error}")
+    if len(searched["task"]) > 1:
+        p.error(f"argument --task: is needed, because {run} searched on several: {' '.join(searched['task'])}.")
+    return rule, {"task": searched["task"][0], "protocol": searched["protocol"]}
 
 
 def _find_plan(p: Parser, config) -> Plan:

@@ -82,20 +82,44 @@ def _write_gain(by_task):
     return f"{interquartile_mean(np.concatenate(list(by_task.values()))):+.1%}"
 
 
-def write_result(outcomes: Outcomes, trainings: int, arm: str = "optuna") -> str:
-    """A sentence with the numbers of models on which the search is better than an arm, level with it, and worse."""
-    compared = {task: compare(outcomes, task, arm, trainings) for task in EIGHT}
-    wins, losses, level = map(len, judge({task: one.probability for task, one in compared.items()}))
-    better, worse, even = map(len, judge({task: compared[task].probability for task in HELD_OUT}))
-    splits = sorted({one.splits for one in compared.values() if one.splits})
+def write_result(outcomes: Outcomes, trainings: int) -> str:
+    """Sentences with the numbers of models on which the search is better than Optuna, level with it, and worse.
+
+    The last is on the rules of the catalogue, if these were measured.
+    """
+    compared = {task: compare(outcomes, task, "optuna", trainings) for task in EIGHT}
+    wins, losses, level = _count_verdicts(compared)
+    better, worse, even = _count_verdicts({task: compared[task] for task in HELD_OUT})
     fresh = max(len(outcome.scores) for outcome in outcomes.values())
-    repeats = f"{splits[0]} to {splits[-1]} times" if len(splits) > 1 else count_of(splits[0], "time")
     return (
         f"With the same number of gradient steps ({trainings} trainings of the model), what `nos-search` found was "
         f"better than what Optuna found among stock optimizers and Muon on {wins} of {wins + losses + level} models, "
         f"level with it on {level}, and worse on {losses}. On the models that were held out, on which no choice was "
         "based, it was better on {}, level on {} and worse on {}. ".format(better, even, worse)
         + f"Better means that a training with its winner ends better with a probability P of at least {WIN}, and "
-        f"worse that P is at most {LOSS}. Each comparison was made {repeats} with other data splits and seeds; each "
-        f"winner was trained {fresh} times with fresh seeds, and measured on test data."
+        f"worse that P is at most {LOSS}. Each comparison was made {_count_repeats(compared)} with other data splits "
+        f"and seeds; each winner was trained {fresh} times with fresh seeds, and measured on test data."
+        + _write_catalogue(outcomes, trainings)
     )
+
+
+def _write_catalogue(outcomes, trainings):
+    compared = {task: compare(outcomes, task, "catalogue", trainings) for task in EIGHT}
+    wins, losses, level = _count_verdicts(compared)
+    if not wins + losses + level:
+        return ""
+    return (
+        " Against the catalogue, whose rules are each trained once before the best is tuned, `nos-search` was better "
+        f"on {wins} of {wins + losses + level} models, level on {level}, and worse on {losses} (each compared "
+        f"{_count_repeats(compared)})."
+    )
+
+
+def _count_verdicts(compared):
+    """The numbers of wins, losses and others."""
+    return map(len, judge({task: one.probability for task, one in compared.items()}))
+
+
+def _count_repeats(compared):
+    splits = sorted({one.splits for one in compared.values() if one.splits})
+    return f"{splits[0]} to {splits[-1]} times" if len(splits) > 1 else count_of(splits[0], "time")

@@ -113,10 +113,8 @@ def run(config: Config) -> dict[str, Any]:
     """Tunes, searches, trains, and returns on which experiments the found rule is better, and worse."""
     settings = {name: find_setting(name, config.scale) for name in config.experiments}
     set_data_directory(config.data_dir)
-    kept, wanted = (
-        Kept(config.runs / "found.jsonl", read_found),
-        dict(tasks=TASKS, trials=config.trials, seed=config.seed),
-    )
+    kept = Kept(config.runs / "found.jsonl", read_found)
+    wanted = dict(tasks=TASKS, trials=config.trials, seed=config.seed)
     # The tuning takes hours, and so does the search: data that are missing for either must become known before.
     if wanted not in kept:
         load_tasks()
