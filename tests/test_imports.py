@@ -81,7 +81,8 @@ MAY_IMPORT = {
         DSL, *core("measuring", "objectives", "operations", "records", "schedule_shape", "search"), *COMMANDS
     },
     f"{CORE}.tuning": {
-        DSL, *core("keras_versions", "measuring", "records", "search", "tasks", "trials", "workers"), *COMMANDS
+        DSL, *core("keras_versions", "measuring", "records", "schedule_shape", "search", "tasks", "trials"),
+        *core("workers"), *COMMANDS,
     },
     "tf_agents_env": {
         DSL,

@@ -22,16 +22,26 @@ ARCHIVE, PUBLISHED, NONE = "archive", "catalogue", "none"
 
 
 def find_rule(text: str) -> Rule:
-    """Finds the rule that a text names; RUN#K is the rule of rank K in the leaderboard of the run in directory RUN.
+    """Finds the rule that a text names; see `find_start`."""
+    return find_start(text).rule
+
+
+def find_start(text: str) -> Start:
+    """Finds the rule that a text names, with the setting that a run found it with or the catalogue recommends.
+
+    RUN#K is the rule of rank K in the leaderboard of the run in directory RUN.
 
     Raises:
       UserError: If there is no such rule; the message says why.
       Damaged, OSError, sqlite3.Error: If a run cannot be read.
     """
     if _has_place(text):
-        return _find_in_run(text).rule
+        e = _find_in_run(text).evaluation
+        if e.learning_rate is None or not e.has_one_setting:
+            return Start(e.rule)
+        return Start(e.rule, (e.learning_rate, e.schedule, e.weight_decay))
     try:
-        return _parse(text).rule
+        return _parse(text)
     except UserError as error:
         if os.path.isdir(text):
             raise UserError(f"must be RUN#K. For the best rule of this run: {text}#1") from None

@@ -1,6 +1,5 @@
 """A round of trials, in which a worker tunes a rule further."""
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
@@ -9,10 +8,11 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.trials.first_trials import FirstTrials, find_other_schedules, find_trial_steps
+from neural_optimizer_search.trials.known_setting import find_tunables_of
 from neural_optimizer_search.trials.objective import Objective
 from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.trials.study import Study, count_steps, find_value
-from neural_optimizer_search.trials.tunables import WEIGHT_DECAY, find_tunables, round_off
+from neural_optimizer_search.trials.tunables import round_off
 from neural_optimizer_search.trials.written import Written, read_trials, write_trial
 
 NEAR = (1.0, 1 / 3, 3.0)  # first rates, as factors of the one that the sweep chose after fewer steps than a trial has
@@ -57,7 +57,7 @@ def carry_on(
     p = evaluator.protocol
     objective = Objective(evaluator.train, p, p.reward, evaluator.uniform_loss)
     scale = objective.find_scale(rule) or 1.0
-    tunables = _find_tunables(rule, p, measured[0], scale)
+    tunables = find_tunables_of(measured[0], p, scale)
     before = read_trials([*trials, *begun], tunables, find_trial_steps(p))
     study = Study(objective, rule, tunables, _choose_first_trials(p, measured[0], scale), seed, before)
     for _ in range(count - len(begun)):
@@ -69,15 +69,6 @@ def carry_on(
         evaluation = evaluator.measure_again(best.rule, *how, p.seeds)
     steps = objective.probe_steps + count_steps(new) + (evaluation.steps if evaluation else 0)
     return Round(list(map(write_trial, new)), evaluation, steps)
-
-
-def _find_tunables(rule, protocol, measured, scale):
-    """The tunables of a rule, whose own schedule and weight decay are those with which it was measured."""
-    decay = measured.weight_decay / scale
-    return [
-        one._replace(scale=WEIGHT_DECAY.around(decay), own=decay) if one.name == "weight decay" else one
-        for one in find_tunables(rule, dataclasses.replace(protocol, schedules=(measured.schedule,)))
-    ]
 
 
 def _choose_first_trials(protocol, measured, scale):

@@ -96,7 +96,7 @@ class Tunable(NamedTuple):
     Attributes:
       name: Its name, unique among the tunables of a rule.
       scale: Its `Scale`, or the texts to choose from.
-      own: The rule's own value, or the protocol's; None for the rate, which has none.
+      own: The rule's own value, or the protocol's; None for a rate that is not known.
     """
 
     name: str

@@ -15,13 +15,14 @@ from typing import Any, NamedTuple, Optional
 
 from neural_optimizer_search import console, flags
 from neural_optimizer_search.command_line import MissingPackage, Parser, is_own, quote, require
-from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.file_lock import InUse, Moved
 from neural_optimizer_search.files import Damaged, write_whole
 from neural_optimizer_search.origin import is_made_here
 from neural_optimizer_search.recorded_flags import changed_on_resume, check_recorded, complete, record
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.progress import ProgressBar
+from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.records.run_directory import (
     LEDGER,
     OF_TUNING,
@@ -36,13 +37,13 @@ from neural_optimizer_search.records.run_directory import (
 )
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.fresh import choose_seeds
-from neural_optimizer_search.search.named_rules import find_rule, find_run
+from neural_optimizer_search.search.named_rules import find_run, find_start
 from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
 from neural_optimizer_search.trials.check_trials import check_trials
 from neural_optimizer_search.trials.first_trials import find_trial_steps
-from neural_optimizer_search.trials.tunables import find_tunables
+from neural_optimizer_search.trials.known_setting import find_space
 from neural_optimizer_search.tuning.config import PlaceConfig, TuneConfig
 from neural_optimizer_search.tuning.objective import TaskObjective
 from neural_optimizer_search.tuning.plan import (
@@ -52,7 +53,7 @@ from neural_optimizer_search.tuning.plan import (
 )
 from neural_optimizer_search.tuning.report import format_result
 from neural_optimizer_search.tuning.study_file import StudyFile, create
-from neural_optimizer_search.tuning.tuner import NothingTrained, carry_out, count_spent
+from neural_optimizer_search.tuning.tuner import NothingTrained, carry_out, count_spent, find_known_setting
 from neural_optimizer_search.user_error import UserError
 from neural_optimizer_search.workers.describing import Describer
 from neural_optimizer_search.workers.executor import TaskFailed
@@ -98,7 +99,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def _open_new(p: Parser, given) -> OpenTuning:
     if not given.get("rule"):
         p.error("argument RULE: is needed, unless there is --resume RUN.")
-    rule, searched = _find_rule(p, given)
+    start, searched = _find_start(p, given)
     config = flags.configure(TuneConfig, {**searched, **given})
     config.check_task(p)
     _find_plan(p, config)
@@ -110,7 +111,7 @@ def _open_new(p: Parser, given) -> OpenTuning:
         out = given.get("out") or make_directory(f"tune-{config.task.replace(':', '.')}-seed{config.seed}")
         require_free(p, out, "the tuning", (TUNED, TRACEBACKS), resumes=OF_TUNING)
         out.mkdir(parents=True, exist_ok=True)
-        create(out / STUDY, record(config), rule)
+        create(out / STUDY, record(config), start.rule, find_known_setting(start))
         return OpenTuning(config, out, StudyFile(out / STUDY))
     except (FileExistsError, InUse):  # another process was faster
         p.error(f"argument --out: {out} holds a tuning of nos-tune that has just begun. Give another directory.")
@@ -134,7 +135,9 @@ def _open_old(p: Parser, given) -> OpenTuning:
         config.check_task(p, "Go on where its module is." if is_own(config.task) else "")
         _find_plan(p, config)
         protocol = config.find()[1]
-        check_trials(file.trials, find_tunables(file.rule, protocol), find_trial_steps(protocol))
+        if file.trials:
+            tunables, _ = find_space(file.rule, protocol, file.known, file.scale)
+            check_trials(file.trials, tunables, find_trial_steps(protocol))
         file.set_config(record(config))
         return OpenTuning(config, out, file)
     except BaseException as error:  # however the command ends, it releases the file at once
@@ -144,12 +147,12 @@ def _open_old(p: Parser, given) -> OpenTuning:
         raise
 
 
-def _find_rule(p: Parser, given) -> tuple[Rule, dict[str, Any]]:
+def _find_start(p: Parser, given) -> tuple[Start, dict[str, Any]]:
     """The rule that is given; and, of RUN#K without a task, the task and the protocol of that run."""
     try:
-        rule, run = find_rule(given["rule"]), find_run(given["rule"])
+        start, run = find_start(given["rule"]), find_run(given["rule"])
         if run is None or "task" in given:
-            return rule, {}
+            return start, {}
         with contextlib.closing(Ledger(run / LEDGER, read_only=True)) as ledger:
             check_recorded(SearchConfig, ledger.run.config)
             searched = complete(SearchConfig, ledger.run.config)
@@ -157,7 +160,7 @@ def _find_rule(p: Parser, given) -> tuple[Rule, dict[str, Any]]:
         p.error(f"argument RULE: {error}")
     if len(searched["task"]) > 1:
         p.error(f"argument --task: is needed, because {run} searched on several: {' '.join(searched['task'])}.")
-    return rule, {"task": searched["task"][0], "protocol": searched["protocol"]}
+    return start, {"task": searched["task"][0], "protocol": searched["protocol"]}
 
 
 def _find_plan(p: Parser, config) -> Plan:
@@ -182,6 +185,8 @@ def _tune(p, config, out, file):
     record_fingerprint(file, prepared.fingerprint, "begin a new tuning")
     what = f"{config.task}/{config.protocol}, {config.reward}"
     print(f"Tuning {file.rule.formula()} on {what}, {plan.steps} steps, seed {plan.seed} -> {out}", flush=True)
+    if file.known is not None:
+        print(f"The first trial has the setting that it was found with: {_describe(file.known)}.", flush=True)
     objective = TaskObjective(prepared.task, protocol, config.reward, config.data_dir)
     with contextlib.ExitStack() as stack:
         stack.enter_context(keep_tracebacks(objective, out / TRACEBACKS, in_place))
@@ -191,11 +196,16 @@ def _tune(p, config, out, file):
             bar.note(note)
             bar.advance(max(0, steps - bar.done))
 
-        result = carry_out(objective, file.rule, protocol, plan, file, watch)
+        result = carry_out(objective, file.rule, protocol, plan, file, watch, file.known)
     file.require_in_place()  # otherwise the result would be written to the old place
     text = format_result(result, what, protocol.final_steps)
     write_whole(out / TUNED, lambda unfinished: unfinished.write_text(f"{text}\n"))
     print(f"\n{text}\n\nKept in {out}")
+
+
+def _describe(setting):
+    rate, decay = write_number(setting.learning_rate), write_number(setting.weight_decay)
+    return f"learning rate {rate}, {setting.schedule}, weight decay {decay}"
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ class Measured:
       values: The values of the setting, by the names of its `Tunable`s.
       chosen_by: Reward of its trial; optimistically biased, because it is the best of many.
       rewards: Rewards of the trainings with the fresh seeds, one per seed.
-      is_own: Whether it is the rule with its original constants, the protocol's first schedule and no weight decay,
-        at some rate.
+      is_own: Whether it is the rule with its original constants, at some rate, with the schedule and the weight decay
+        that it was found with; for a rule without a known setting, with the protocol's first schedule and none.
     """
 
     setting: Setting
@@ -52,7 +52,7 @@ class Tuned:
       name: Its name, such as "beta_1".
       importance: Its share in deciding whether a trial is among the best tenth of those that the sampler chose
         freely; None if there are too few of them to tell.
-      own: The rule's own value; None for the rate, which has none.
+      own: The rule's own value; None for the rate of a rule without a known setting.
       best: Its value in the best setting.
       among_best: The smallest and the largest value among the best tenth of the trials; for the schedule, all values.
     """

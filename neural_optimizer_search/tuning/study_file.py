@@ -16,24 +16,28 @@ from optuna.trial import FrozenTrial
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.file_lock import FileLock
 from neural_optimizer_search.files import Damaged, require_own, write_whole
-from neural_optimizer_search.measuring.evaluation import is_reward
+from neural_optimizer_search.measuring.evaluation import is_number, is_reward
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.origin import find_origin
 from neural_optimizer_search.records import sqlite_files
+from neural_optimizer_search.schedule_shape import parse_schedule
+from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.trials.study import quiet_optuna
 from neural_optimizer_search.versions import find_versions
 
 NAME = "nos-tune"  # name of the study in the file
 _FRESH = "fresh"  # a key is "fresh TRIAL SEED"
+_KNOWN, _SCALE = "known setting", "scale"
 
 
-def create(path: Path, config: Mapping[str, Any], rule: Rule) -> None:
+def create(path: Path, config: Mapping[str, Any], rule: Rule, known: Optional[Setting] = None) -> None:
     """Creates the file of a new tuning atomically.
 
     Args:
       path: The file, in a directory that exists.
       config: The flags that are recorded.
       rule: The rule that is tuned.
+      known: The setting that it is known with; None without one.
 
     Raises:
       FileExistsError: If the file exists.
@@ -41,6 +45,8 @@ def create(path: Path, config: Mapping[str, Any], rule: Rule) -> None:
     """
     quiet_optuna()
     about = dict(config=dict(config), origin=find_origin(path.parent), rule=rule.to_json(), versions=find_versions())
+    if known is not None:
+        about[_KNOWN] = dict(rate=known.learning_rate, schedule=str(known.schedule), weight_decay=known.weight_decay)
 
     def write(unfinished):
         with _plain_errors(path):
@@ -67,7 +73,8 @@ class StudyFile:
       config: The flags that were recorded.
       origin: The user, the machine and the place that created it.
       rule: The rule that is tuned.
-      trials, fresh: See `Memory`.
+      known: The `Setting` that it is known with; None without one.
+      trials, fresh, scale: See `Memory`.
 
     Raises:
       InUse: If another process holds it.
@@ -97,6 +104,9 @@ class StudyFile:
     def _read(self, about):
         try:
             self.config, self.origin, self.rule = about["config"], about["origin"], Rule.from_json(about["rule"])
+            self.known, self.scale = _read_known(about, self.rule), None
+            if _SCALE in about:
+                self.scale = _require_positive(about[_SCALE])
             self._fingerprint = Fingerprint.from_dict(about["fingerprint"]) if "fingerprint" in about else None
             self.fresh = {
                 (int(number), int(seed)): float(about[key])
@@ -112,6 +122,8 @@ class StudyFile:
             ) from error
         if wrong := [value for value in self.fresh.values() if not is_reward(value)]:
             raise Damaged(f"{self._path} is damaged: rewards must be from 0 to 1. Received: {wrong[0]}.")
+        if self.known is not None and self.scale is None and self.trials:
+            raise Damaged(f"{self._path} is damaged: it has trials, but not the scale of the rule's updates.")
 
     @property
     def fingerprint(self) -> Optional[Fingerprint]:
@@ -127,6 +139,11 @@ class StudyFile:
         """Records the configuration with which the tuning continues here."""
         self._set("config", dict(config))
         self._set("origin", find_origin(self._path.parent))
+
+    def set_scale(self, scale: float) -> None:
+        """Sets the scale of the rule's updates."""
+        self._set(_SCALE, scale)
+        self.scale = scale
 
     def add_trial(self, trial: FrozenTrial) -> None:
         """Adds a trial."""
@@ -159,6 +176,21 @@ class StudyFile:
         self.require_in_place()
         with _plain_errors(self._path):
             yield
+
+
+def _read_known(about, rule):
+    if _KNOWN not in about:
+        return None
+    rate, schedule, decay = (about[_KNOWN][name] for name in ("rate", "schedule", "weight_decay"))
+    if not is_number(decay) or decay < 0.0:
+        raise ValueError(f"a weight decay must be at least 0. Received: {decay!r:.40}.")
+    return Setting(rule, _require_positive(rate), parse_schedule(schedule), decay)
+
+
+def _require_positive(value):
+    if not is_number(value) or value <= 0.0:
+        raise ValueError(f"a rate and a scale must be above 0. Received: {value!r:.40}.")
+    return value
 
 
 def _open_storage(path):

@@ -8,16 +8,19 @@ from optuna.trial import FrozenTrial
 
 from neural_optimizer_search.arguments import check_int
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.records.rows import Start
+from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.search.fresh import choose_seeds
-from neural_optimizer_search.search.named_rules import find_rule
+from neural_optimizer_search.search.named_rules import find_start
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.tasks import protocol as task_protocol
 from neural_optimizer_search.tasks.task import Task
-from neural_optimizer_search.trials.first_trials import choose_first_trials, count_first_trials, find_trial_steps
+from neural_optimizer_search.trials.first_trials import count_first_trials, count_probe_steps, find_trial_steps
+from neural_optimizer_search.trials.known_setting import find_space
 from neural_optimizer_search.trials.objective import AnyObjective
 from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.trials.study import Study, count_steps, find_importances, find_value, is_complete
-from neural_optimizer_search.trials.tunables import Tunable, find_tunables
+from neural_optimizer_search.trials.tunables import Tunable
 from neural_optimizer_search.tuning.objective import TaskObjective
 from neural_optimizer_search.tuning.plan import (
     FINALISTS,
@@ -41,6 +44,10 @@ class Memory(Protocol):
 
     trials: list[FrozenTrial]
     fresh: dict[tuple[int, int], float]  # (number of a trial, fresh seed) -> reward of that training
+    scale: Optional[float]  # root mean square of the rule's updates, if its known setting needed it
+
+    def set_scale(self, scale: float) -> None:
+        """Sets the scale of the rule's updates."""
 
     def add_trial(self, trial: FrozenTrial) -> None:
         """Adds a trial."""
@@ -55,6 +62,11 @@ class InMemory:
     def __init__(self) -> None:
         self.trials: list[FrozenTrial] = []
         self.fresh: dict[tuple[int, int], float] = {}
+        self.scale: Optional[float] = None
+
+    def set_scale(self, scale: float) -> None:
+        """Sets the scale of the rule's updates."""
+        self.scale = scale
 
     def add_trial(self, trial: FrozenTrial) -> None:
         """Adds a trial."""
@@ -83,7 +95,8 @@ def tune(
 
     Args:
       task: A `Task` such as a `KerasTask`, or a name for `find_task`.
-      rule: A `Rule`, a name of the catalogue, or a formula.
+      rule: A `Rule`; or text: RUN#K, the K-th best rule of the run in directory RUN, a name of the catalogue, or a
+        formula. A rule that a run or the catalogue has with its setting is tried with that setting first.
       steps: Gradient steps that all trainings together may take; None for 200 trainings.
       seed: Seed of the proposals. The same arguments give the same result.
       seeds: Number of fresh seeds with which the best settings are trained at the end.
@@ -111,7 +124,7 @@ def tune(
     if reward not in task_protocol.REWARDS:
         allowed = ", ".join(task_protocol.REWARDS)
         raise ValueError(f"Argument `reward` must be one of: {allowed}. Received: {reward!r}.")
-    rule = find_rule(rule) if isinstance(rule, str) else rule
+    start = find_start(rule) if isinstance(rule, str) else Start(rule)
     chosen = task.protocols[protocol]
     steps = find_default_steps(chosen) if steps is None else check_int("steps", steps, "an int > 0", lambda n: n > 0)
     plan = Plan(
@@ -120,7 +133,16 @@ def tune(
         choose_seeds(check_int("seeds", seeds, "an int > 0", lambda count: count > 0), chosen.seeds),
     )
     check_steps(chosen, plan)
-    return carry_out(TaskObjective(task, chosen, reward, data_dir), rule, chosen, plan, InMemory())
+    objective = TaskObjective(task, chosen, reward, data_dir)
+    return carry_out(objective, start.rule, chosen, plan, InMemory(), known=find_known_setting(start))
+
+
+def find_known_setting(start: Start) -> Optional[Setting]:
+    """The setting that a rule was found with, or that the catalogue recommends; None if there is none."""
+    if start.tuned is None:
+        return None
+    rate, schedule, weight_decay = start.tuned
+    return Setting(start.rule, rate, parse_schedule(schedule), weight_decay)
 
 
 # -- The work --------------------------------------------------------------------------------------
@@ -133,6 +155,7 @@ def carry_out(
     plan: Plan,
     memory: Memory,
     watch: Watch = lambda steps, note: None,
+    known: Optional[Setting] = None,
 ) -> TuningResult:
     """Continues a tuning from the measurements in a memory to the result.
 
@@ -143,13 +166,16 @@ def carry_out(
       plan: A `Plan` for which `check_steps` raises nothing.
       memory: A `Memory`, to which measurements are added.
       watch: Called after each training.
+      known: The `Setting` that the rule is known with, which is tried first; None without one.
 
     Raises:
       NothingTrained: If no training has a reward.
     """
-    tunables = find_tunables(rule, protocol)
     objective.prepare(plan.seeds)
-    study = Study(objective, rule, tunables, choose_first_trials(protocol), plan.seed, memory.trials)
+    if known is not None and memory.scale is None:
+        memory.set_scale(objective.find_scale(rule) or 1.0)  # no trial trains if it is not finite
+    tunables, first = find_space(rule, protocol, known, memory.scale)
+    study = Study(objective, rule, tunables, first, plan.seed, memory.trials)
     left = plan.steps - find_reserve(protocol, plan)
     least = count_first_trials(protocol)
     best = max(map(find_value, study.trials), default=0.0)
@@ -163,12 +189,13 @@ def carry_out(
     finalists = _measure_again(
         objective, study, plan, memory, lambda note: watch(count_spent(memory, protocol), note)
     )
-    return _conclude(finalists, study, tunables, plan, count_spent(memory, protocol))
+    return _conclude(finalists, study, tunables, plan, count_spent(memory, protocol), known)
 
 
 def count_spent(memory: Memory, protocol: task_protocol.Protocol) -> int:
     """The gradient steps of all trainings in a memory, with those of settings that were finalists earlier."""
-    return count_steps(memory.trials) + len(memory.fresh) * protocol.final_steps
+    probe = 0 if memory.scale is None else count_probe_steps(protocol)
+    return probe + count_steps(memory.trials) + len(memory.fresh) * protocol.final_steps
 
 
 def choose_finalists(study: Study) -> list[FrozenTrial]:
@@ -208,13 +235,13 @@ def _measure_again(objective, study, plan, memory, tell):
     return sorted(finalists, key=lambda one: -one.mean)
 
 
-def _conclude(finalists, study, tunables, plan, steps):
+def _conclude(finalists, study, tunables, plan, steps, known):
     trials = study.trials
     return TuningResult(
         best=finalists[0],
         own=next((one for one in finalists if one.is_own), None),
         finalists=tuple(finalists),
-        tuned=_describe_tuned(finalists[0], study, tunables),
+        tuned=_describe_tuned(finalists[0], study, tunables, known),
         trials=len(trials),
         pruned=sum(not is_complete(trial) for trial in trials),
         steps=steps,
@@ -222,14 +249,18 @@ def _conclude(finalists, study, tunables, plan, steps):
     )
 
 
-def _describe_tuned(best: Measured, study: Study, tunables: Sequence[Tunable]) -> tuple[Tuned, ...]:
+def _describe_tuned(
+    best: Measured, study: Study, tunables: Sequence[Tunable], known: Optional[Setting]
+) -> tuple[Tuned, ...]:
+    # The tunables have the rate and the weight decay for updates of scale 1.
+    given = {} if known is None else {"rate": known.learning_rate, "weight decay": known.weight_decay}
     complete = sorted(filter(is_complete, study.trials), key=find_value, reverse=True)
     values = [study.find_values(trial) for trial in complete[: max(1, math.ceil(len(complete) / 10))]]
     importances = find_importances(study.free_trials)
-    tuned = [
-        Tuned(one.name, importances.get(one.name), one.own, best.values[one.name], _summarize(one, values))
-        for one in tunables
-    ]
+    tuned = []
+    for one in tunables:
+        own, among_best = given.get(one.name, one.own), _summarize(one, values)
+        tuned.append(Tuned(one.name, importances.get(one.name), own, best.values[one.name], among_best))
     return tuple(sorted(tuned, key=lambda one: -(one.importance or 0.0)))
 
 

@@ -16,7 +16,7 @@ from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search.archive import read_archive
-from neural_optimizer_search.search.named_rules import find_rule, find_starts
+from neural_optimizer_search.search.named_rules import find_rule, find_start, find_starts
 
 pytestmark = pytest.mark.once
 
@@ -48,6 +48,18 @@ def test_formulas_names_and_rules_of_runs_each_once(run):
     assert texts(rules_of(texts_of_start)) == ["Adam", "sign(m) * g, beta_1=0.5", "drop(g, 0.3)", "-g"]
     assert texts(rules_of(["run:run"])) == list(FOUND)
     assert str(find_rule("run:run#1")) == str(find_rule("run#1")) == FOUND[0]
+
+
+def test_the_setting_that_a_run_found_a_rule_with_is_found_however_it_was_chosen(run):
+    with contextlib.closing(Ledger(pathlib.Path("run/ledger.sqlite"))) as ledger:
+        for reward, formula, sweep in ((0.99, "sign(g)", ()), (0.98, "sign(m)", ((0.1, 0.5),))):
+            e = fakes.fake_evaluation(parse_formula(formula), reward)
+            setting = dict(sweep=sweep, learning_rate=0.25, schedule="linear", weight_decay=0.5)
+            ledger.add_evaluation(dataclasses.replace(e, **setting), "search")
+    assert [find_start(f"run#{place}").tuned for place in (1, 2)] == [(0.25, "linear", 0.5)] * 2
+    row = CATALOGUE["muon-drop0.1"]
+    assert find_start("muon-drop0.1").tuned == (row.learning_rate, row.schedule, row.weight_decay)
+    assert find_start("adam").tuned is find_start("g * m").tuned is None
 
 
 def test_what_was_found_with_a_setting_starts_with_it(run):

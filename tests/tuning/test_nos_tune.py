@@ -19,6 +19,7 @@ from tiny_searches import OWN_MODULE
 from waiting import wait_until
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER, STUDY, TUNED
 from neural_optimizer_search.tasks.named_task import load
@@ -103,6 +104,30 @@ def test_a_rule_of_a_run_is_tuned_on_its_task_unless_another_is_given(fake, tmp_
     two = make_run("two", task=["digits", "digits_mlp"])
     said = refused(command.main, [two, *few], capsys)
     assert "argument --task: is needed, because" in said and "searched on several: digits digits_mlp." in said
+
+
+def test_it_begins_with_the_setting_that_a_rule_was_found_with(fake, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert run("muon-drop0.1", *SMALL, "--out", out) == 0
+    row, tried = CATALOGUE["muon-drop0.1"], fake[0].trainings[0][0]
+    assert (tried.rule, tried.learning_rate, tried.weight_decay) == (row.rule, row.learning_rate, row.weight_decay)
+    assert str(tried.schedule) == row.schedule
+    printed = capsys.readouterr().out
+    assert "\nThe first trial has the setting that it was found with: learning rate 0.172, linear, weight decay " in (
+        printed
+    )
+    before = read(out)
+    assert run("--resume", out) == 0 and read(out) == before
+    for statement in (
+        "DELETE FROM study_user_attributes WHERE key = 'scale'",
+        "UPDATE study_user_attributes SET value_json = '-1' WHERE key = 'scale'",
+        "UPDATE study_user_attributes SET value_json = '{}' WHERE key = 'known setting'",
+        "DELETE FROM study_user_attributes WHERE key = 'known setting'",
+    ):
+        damaged = pathlib.Path(shutil.copytree(out, tmp_path / "damaged"))
+        use(statement)(damaged / STUDY)
+        assert refused(command.main, ["--resume", damaged], capsys).startswith("nos-tune: argument --resume: ")
+        shutil.rmtree(damaged)
 
 
 def test_the_directory_of_a_search_is_named_as_such(tmp_path, capsys):

@@ -11,6 +11,7 @@ from neural_optimizer_search import parse_formula
 from neural_optimizer_search.dsl.constants import Constants
 from neural_optimizer_search.schedule_shape import Schedule
 from neural_optimizer_search.trials.first_trials import RANDOM_TRIALS, choose_first_trials, find_own_rates
+from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.trials.study import (
     TRIALS_FOR_IMPORTANCES,
     Study,
@@ -33,9 +34,12 @@ RULE = parse_formula("sign(g) * m")
 SEEDS = (2, 3)
 
 
-def tune(steps=60 * STEPS, seed=0, rule=RULE, memory=None, objective=None):
-    plan = Plan(steps, seed, SEEDS)
-    return carry_out(objective or FakeObjective(), rule, PROTOCOL, plan, InMemory() if memory is None else memory)
+KNOWN = Setting(RULE, 0.0207, Schedule("cosine", 0.25), 0.3)
+
+
+def tune(steps=60 * STEPS, seed=0, rule=RULE, memory=None, objective=None, known=None):
+    plan, memory = Plan(steps, seed, SEEDS), InMemory() if memory is None else memory
+    return carry_out(objective or FakeObjective(), rule, PROTOCOL, plan, memory, known=known)
 
 
 def test_it_finds_what_is_best():
@@ -74,6 +78,46 @@ def test_the_rule_as_it_was_given_is_tried_first_with_all_rates():
     ]
     assert [setting for setting, _, _ in objective.trainings[3:9]] == expected
     assert [seed for _, seed, _ in objective.trainings[:14]] == [0] * 9 + [1, 0, 1, 0, 1]
+
+
+def test_a_known_setting_is_tried_first_exactly():
+    objective = FakeObjective()
+    result = tune(objective=objective, known=KNOWN)
+    first = [setting for setting, _, _ in objective.trainings[:9]]
+    assert first[0] == KNOWN
+    # The scale is 2, so the known rate takes the place of 0.1 / 2. The others come nearest first.
+    assert first[1:3] == [dataclasses.replace(KNOWN, learning_rate=rate) for rate in (0.005, 0.5)]
+    best = max(first[:3], key=lambda setting: objective.value(setting, 0))
+    assert {setting.schedule.decay for setting in first[3:]} == {"constant", "linear", "linear_cosine"}
+    assert all(one.weight_decay == 0.3 and one.schedule.warmup == 0.25 for one in first[3:])
+    assert first[3].learning_rate == best.learning_rate
+    assert KNOWN in [one.setting for one in result.finalists if one.is_own]
+    given = {one.name: one.own for one in result.tuned}
+    names = ("rate", "schedule", "warm-up", "weight decay")
+    assert [given[name] for name in names] == [0.0207, "cosine", 0.25, 0.3]
+
+
+def test_the_steps_that_a_known_setting_takes_are_counted():
+    objective, memory = FakeObjective(), InMemory()
+    result = tune(objective=objective, memory=memory, known=KNOWN)
+    trained = sum(steps for _, _, steps in objective.trainings)
+    assert result.steps == trained + (result.trials + 1) * objective.probe_steps <= 60 * STEPS
+
+
+@pytest.mark.parametrize("rate", [1e-7, 1e4])
+def test_a_known_rate_may_be_far_from_those_of_the_protocol(rate):
+    objective = FakeObjective()
+    tune(objective=objective, known=dataclasses.replace(KNOWN, learning_rate=rate, weight_decay=0.0))
+    assert objective.trainings[0][0].learning_rate == rate
+
+
+def test_a_known_setting_goes_on_as_if_it_had_not_been_stopped():
+    whole, memory = InMemory(), StopsAfter(5)
+    expected = tune(memory=whole, known=KNOWN)
+    with pytest.raises(KeyboardInterrupt):
+        tune(memory=memory, known=KNOWN)
+    assert tune(memory=memory, known=KNOWN) == expected
+    assert [t.params for t in memory.trials] == [t.params for t in whole.trials]
 
 
 def test_the_end_is_with_fresh_seeds():
