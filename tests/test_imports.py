@@ -52,7 +52,7 @@ MAY_IMPORT = {
     f"{CORE}.versions": core("keras_versions"),
     f"{CORE}.flags": core("command_line", "versions"),
     f"{CORE}.recorded_flags": core("command_line", "files", "flags"),
-    DSL: core("decays", "operations"),
+    DSL: core("decays", "operations", "schedule_shape"),
     f"{CORE}.optimizers": {DSL, *core("decays", "schedules"), *KERAS, *COMMANDS},
     f"{CORE}.l2o": {*core("keras_versions", "objectives", "optimizers", "records"), *COMMANDS},
     f"{CORE}.tasks": core(

@@ -164,12 +164,13 @@ class Rule:
             `tf.keras.optimizers.Optimizer` of Keras 2.15, tf_keras, or Keras 3 on TensorFlow. "optax": an
             `optax.GradientTransformation`. "torch": a `torch.optim.Optimizer`.
           learning_rate: The default learning rate of the optimizer; that of `RuleOptimizer` by default.
-          schedule, weight_decay: A learning-rate schedule, such as "linear", and a decoupled weight decay that the
-            rule was found with. The docstring names them; the optimizer does not use them by itself.
+          schedule, weight_decay: A learning-rate schedule, such as "linear, warm-up 0.1", and a decoupled weight
+            decay that the rule was found with. The file has the schedule too, and its docstring says how to use
+            both; the optimizer does not use them by itself.
 
         Raises:
-          ValueError: If the framework is unknown, the name is not a Python identifier, the files use the name
-            themselves, or a number is not finite or below 0.
+          ValueError: If the framework or the schedule is unknown, the name is not a Python identifier, the files use
+            the name themselves, or a number is not finite or below 0.
 
         Example:
           >>> from neural_optimizer_search import parse_formula

@@ -1,5 +1,6 @@
 """The text of exported files, whatever can run them."""
 
+import itertools
 import pathlib
 import re
 import subprocess
@@ -13,6 +14,7 @@ from neural_optimizer_search.dsl import vocabulary
 from neural_optimizer_search.dsl.exports import FRAMEWORKS
 from neural_optimizer_search.dsl.vocabulary import Word
 from neural_optimizer_search.optimizers import CATALOGUE
+from neural_optimizer_search.schedule_shape import DECAYS
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 
@@ -137,9 +139,11 @@ def test_the_files_have_no_lint(tmp_path):
     pytest.importorskip("ruff")
     rules = [row.rule for row in CATALOGUE.values()] + list(map(Rule, reference.random_rules(seed=9, count=200)))
     rules.append(parse_formula("exp(-" * 45 + "g" + ")" * 45))
+    schedules = itertools.cycle(["", *DECAYS, *(f"{name}, warm-up 0.375" for name in DECAYS)])
     for i, rule in enumerate(rules):
         for framework in FRAMEWORKS:
-            (tmp_path / f"rule_{i}_{framework}.py").write_text(rule.to_source("MyOptimizer", framework))
+            setting = dict(schedule=next(schedules), weight_decay=0.01 * (i % 2))
+            (tmp_path / f"rule_{i}_{framework}.py").write_text(rule.to_source("MyOptimizer", framework, **setting))
     for command in (["check"], ["format", "--check", "--line-length=110"]):
         lint = [sys.executable, "-m", "ruff", *command, "--no-cache", "--config", ROOT / "pyproject.toml", tmp_path]
         result = subprocess.run(lint, capture_output=True, text=True)
@@ -161,9 +165,10 @@ def test_the_default_learning_rate_is_that_of_rule_optimizer_or_a_given_one(fram
 def test_it_names_what_the_rule_was_found_with(framework):
     def found_with(**setting):
         text = " ".join(parse_formula("Adam").to_source("MyOptimizer", framework, **setting).split())
-        return re.findall("Found with (.*), which the defaults leave out", text)
+        return re.findall(r"Found with (.*), which the defaults leave out\. With them", text)
 
     assert found_with() == []
+    assert found_with(schedule="constant") == []
     assert found_with(schedule="linear") == ['the learning-rate schedule "linear"']
     assert found_with(weight_decay=0.02) == ["the decoupled weight decay 0.02"]
     both = 'the learning-rate schedule "cosine, warm-up 0.1" and the decoupled weight decay 1e-3'

@@ -14,6 +14,7 @@ from neural_optimizer_search.dsl.exports.functions import Functions
 from neural_optimizer_search.dsl.exports.names import check_name
 from neural_optimizer_search.dsl.exports.text import Export
 from neural_optimizer_search.dsl.families import ANY_NUMBER
+from neural_optimizer_search.schedule_shape import CONSTANT, parse_schedule
 
 FRAMEWORKS = ("keras", "tensorflow", "optax", "torch")
 
@@ -52,10 +53,11 @@ def write_source(
       framework: One of `FRAMEWORKS`.
       constants: Default values of the file's constants.
       learning_rate: Default value of the file's learning rate.
-      schedule, weight_decay: What else the rule was found with, which the docstring names; "" and 0 for none.
+      schedule, weight_decay: What else the rule was found with: text for `parse_schedule`, and a number. The file has
+        the schedule as code of its own, and says how to use both; "" or "constant", and 0, for none.
 
     Raises:
-      ValueError: If the framework is unknown, an optimizer cannot have this name, or a number is out of range.
+      ValueError: If the framework or the schedule is unknown, the name cannot be used, or a number is out of range.
     """
     if framework not in FRAMEWORKS:
         raise ValueError(f"Argument `framework` must be one of {', '.join(FRAMEWORKS)}. Received: {framework!r}.")
@@ -63,8 +65,18 @@ def write_source(
     for argument, value in (("learning_rate", learning_rate), ("weight_decay", weight_decay)):
         if not (isinstance(value, numbers.Real) and ANY_NUMBER.has(float(value))):
             raise ValueError(f"Argument `{argument}` must be {ANY_NUMBER.text}. Received: {value!r}.")
+    schedule = str(parse_schedule(schedule)) if schedule else ""
     file = cast(Framework, importlib.import_module(f"{__name__}.{framework}_file"))
     equation = write_equation(expression, file.FUNCTIONS)
     return file.write(
-        Export(name, equation, formula, latex, constants, float(learning_rate), schedule, float(weight_decay))
+        Export(
+            name,
+            equation,
+            formula,
+            latex,
+            constants,
+            float(learning_rate),
+            "" if schedule == str(CONSTANT) else schedule,
+            float(weight_decay),
+        )
     )

@@ -3,9 +3,11 @@
 from neural_optimizer_search.dsl.exports import helpers, text
 from neural_optimizer_search.dsl.exports.functions import Functions
 from neural_optimizer_search.dsl.exports.kept import Storage
+from neural_optimizer_search.dsl.exports.schedule import write_keras_schedule
 from neural_optimizer_search.dsl.exports.text import Export, indent, only
 
 FUNCTIONS = Functions("ops")
+_REGISTER = "@keras.saving.register_keras_serializable()"
 _STORAGE = Storage(
     read="ops.cast(self._$name[i], dtype)",
     average="self._average(self._$name[i], $value, $beta)",
@@ -27,11 +29,12 @@ def write(export: Export) -> str:
     return text.join(
         [*text.import_standard(export, random="seed" in export.arguments), "import keras", "from keras import ops"],
         [
-            "@keras.saving.register_keras_serializable()",
+            _REGISTER,
             f"class {export.name}(keras.optimizers.Optimizer):",
             *indent(text.describe_keras_optimizer(export)),
             *(line for method in methods if method for line in ["", *indent(method)]),
         ],
+        write_keras_schedule(export, FUNCTIONS, "keras", _REGISTER, 'ops.cast(step, "float32")'),
         _densify(),
         helpers.log_beta(export),
         helpers.orthogonalize(export, FUNCTIONS),

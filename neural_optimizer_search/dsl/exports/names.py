@@ -6,8 +6,8 @@ import re
 
 # All names that any file defines or imports. There is one list, so that a name that is valid in one file is in all.
 RESERVED = (
-    "KERAS_3", "NamedTuple", "direction", "jax", "jnp", "keras", "math", "numbers", "ops", "optax", "random", "tf",
-    "torch",
+    "KERAS_3", "NamedTuple", "direction", "jax", "jnp", "keras", "make_schedule", "math", "numbers", "ops", "optax",
+    "random", "tf", "torch",
 )  # fmt: skip
 
 

@@ -2,9 +2,11 @@
 
 from neural_optimizer_search.dsl.averages import PREVIOUS
 from neural_optimizer_search.dsl.exports import helpers, text
+from neural_optimizer_search.dsl.exports.code import spell_number
 from neural_optimizer_search.dsl.exports.functions import Functions
 from neural_optimizer_search.dsl.exports.kept import Storage
 from neural_optimizer_search.dsl.exports.names import make_function_name
+from neural_optimizer_search.dsl.exports.schedule import describe_schedule, require_steps, write_share
 from neural_optimizer_search.dsl.exports.text import Export, indent, only
 
 FUNCTIONS = Functions("jnp", {"sigmoid": "jax.nn.sigmoid"})
@@ -16,7 +18,7 @@ def write(export: Export) -> str:
     standard = [line for line in text.import_standard(export) if line]
     return text.join(
         [
-            *text.describe(export),
+            *text.describe(export, _use(export)),
             '"""',
             "",
             *standard,
@@ -31,6 +33,7 @@ def write(export: Export) -> str:
         _leaf(export),
         _optimizer(export),
         _scale(export),
+        _schedule(export),
         *(helper for name, helper in _HELPERS.items() if _is_needed(name, export)),
         helpers.log_beta(
             export,
@@ -41,6 +44,37 @@ def write(export: Export) -> str:
         helpers.mean_inputs(export, FUNCTIONS),
         *_draws(export),
     )
+
+
+def _use(export):
+    steps = only("decay_steps" in export.arguments, "decay_steps=T")
+    rate = "make_schedule(T)" if export.schedule else export.rate
+    if not export.weight_decay:
+        return [f"optimizer = {export.name}({', '.join([rate, *steps])})"]
+    return [
+        "optimizer = optax.chain(",
+        f"    scale_by_{make_function_name(export.name)}({', '.join(steps)}),",
+        f"    optax.add_decayed_weights({spell_number(export.weight_decay)}),",
+        f"    optax.scale_by_learning_rate({rate}),",
+        ")",
+    ]
+
+
+def _schedule(export):
+    if not export.schedule:
+        return []
+    return [
+        f"def make_schedule(steps, learning_rate={export.rate}):",
+        f'    """{describe_schedule(export)}: the learning rate in each of `steps` updates."""',
+        *indent(require_steps()),
+        "",
+        "    def rate(count):",
+        "        t = jnp.asarray(count, jnp.float32)",
+        *indent(write_share(export, FUNCTIONS), 2),
+        "        return learning_rate * share",
+        "",
+        "    return rate",
+    ]
 
 
 def _state(export):

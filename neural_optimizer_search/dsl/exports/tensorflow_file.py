@@ -3,12 +3,14 @@
 from neural_optimizer_search.dsl.exports import helpers, text
 from neural_optimizer_search.dsl.exports.functions import Functions
 from neural_optimizer_search.dsl.exports.kept import Storage
+from neural_optimizer_search.dsl.exports.schedule import write_keras_schedule
 from neural_optimizer_search.dsl.exports.text import Export, indent, only
 
 FUNCTIONS = Functions(
     "tf",
     {"expm1": "tf.math.expm1", "log": "tf.math.log", "clip": "tf.clip_by_value", "mean": "tf.reduce_mean"},
 )
+_REGISTER = "@tf.keras.utils.register_keras_serializable()"
 _STORAGE = Storage(
     read="tf.cast(self._$name[i], dtype)",
     average="_average(self._$name[i], $value, $beta)",
@@ -35,11 +37,12 @@ def write(export: Export) -> str:
             'KERAS_3 = hasattr(tf.keras.optimizers.Optimizer, "add_optimizer_variables")',
         ],
         [
-            "@tf.keras.utils.register_keras_serializable()",
+            _REGISTER,
             f"class {export.name}(tf.keras.optimizers.Optimizer):",
             *indent(text.describe_keras_optimizer(export)),
             *(line for method in methods for line in ["", *indent(method)]),
         ],
+        write_keras_schedule(export, FUNCTIONS, "tf.keras", _REGISTER, "tf.cast(step, tf.float32)"),
         _densify(),
         *_keep(export),
         helpers.log_beta(export),

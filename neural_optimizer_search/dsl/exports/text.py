@@ -21,7 +21,7 @@ class Export:
       formula, latex: The same for human readers.
       constants: The rule's constants.
       learning_rate: The default of the argument.
-      schedule, weight_decay: What the rule was found with, which the docstring names; "" and 0 for none.
+      schedule, weight_decay: What the rule was found with, which the defaults leave out; "" and 0 for none.
     """
 
     name: str
@@ -62,8 +62,14 @@ def join(*blocks: Iterable[str]) -> str:
     return "\n\n\n".join("\n".join(block) for block in wrapped if block) + "\n"
 
 
-def describe(export: Export, rate: str = "learning_rate") -> list[str]:
-    """The first lines of a docstring, without indent."""
+def describe(export: Export, use: Sequence[str], rate: str = "learning_rate") -> list[str]:
+    """The first lines of a docstring, without indent.
+
+    Args:
+      export: The input from which the file is written.
+      use: Lines of code that use the optimizer with the setting that the rule was found with.
+      rate: The name of the learning rate.
+    """
     return [
         f'r"""w <- w - {rate} * direction, written by Neural Optimizer Search from the formula',
         "",
@@ -72,18 +78,20 @@ def describe(export: Export, rate: str = "learning_rate") -> list[str]:
         "In LaTeX:",
         "",
         *_paragraph(export.latex),
-        *_describe_setting(export),
+        *_describe_setting(export, use),
     ]
 
 
-def _describe_setting(export):
+def _describe_setting(export, use):
     found_with = [
         *only(export.schedule, f'the learning-rate schedule "{export.schedule}"'),
         *only(export.weight_decay, f"the decoupled weight decay {write_number(export.weight_decay)}"),
     ]
     if not found_with:
         return []
-    return ["", *_paragraph(f"Found with {' and '.join(found_with)}, which the defaults leave out.", indent="")]
+    times = " and T updates" if export.schedule or "decay_steps" in export.arguments else ""
+    said = f"Found with {' and '.join(found_with)}, which the defaults leave out. With them{times}:"
+    return ["", *_paragraph(said, indent=""), "", *indent(use)]
 
 
 def _paragraph(text, indent=INDENT):
@@ -110,8 +118,13 @@ def describe_arguments(export: Export) -> list[str]:
 
 def describe_keras_optimizer(export: Export) -> list[str]:
     """The docstring of a Keras class, without indent."""
+    arguments = [
+        *only(export.schedule, f"{export.name}Schedule(T)"),
+        *only("decay_steps" in export.arguments, "decay_steps=T"),
+        *write_weight_decay(export),
+    ]
     return [
-        *describe(export),
+        *describe(export, [f"optimizer = {export.name}({', '.join(arguments)})"]),
         "",
         "Args:",
         "  learning_rate: A number or a `LearningRateSchedule`.",
@@ -119,6 +132,11 @@ def describe_keras_optimizer(export: Export) -> list[str]:
         "  **kwargs: What every Keras optimizer takes, such as `weight_decay` or `clipnorm`.",
         '"""',
     ]
+
+
+def write_weight_decay(export: Export) -> Sequence[str]:
+    """The argument that sets the weight decay that the rule was found with, if there is one."""
+    return only(export.weight_decay, f"weight_decay={spell_number(export.weight_decay)}")
 
 
 def write_direction(export: Export) -> list[str]:
@@ -173,7 +191,7 @@ def read_constants(export: Export, place: str) -> Sequence[str]:
 
 def import_standard(export: Export, **also: bool) -> list[str]:
     """Imports from the standard library, and an empty line if there are any."""
-    math = {"math", "_log", "_orthogonalize"} & export.equation.needs
+    math = {"math", "_log", "_orthogonalize"} & export.equation.needs or "cosine" in export.schedule
     needed = {"math": math, "numbers": "decay_steps" in export.arguments, **also}
     lines = [f"import {module}" for module in sorted(needed) if needed[module]]
     return [*lines, ""] if lines else []

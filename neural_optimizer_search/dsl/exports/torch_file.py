@@ -3,6 +3,7 @@
 from neural_optimizer_search.dsl.exports import helpers, text
 from neural_optimizer_search.dsl.exports.functions import Functions
 from neural_optimizer_search.dsl.exports.kept import Storage
+from neural_optimizer_search.dsl.exports.schedule import describe_schedule, require_steps, write_share
 from neural_optimizer_search.dsl.exports.text import Export, indent, only
 
 # The step is a Python number here, and so is everything computed from it.
@@ -35,6 +36,7 @@ def write(export: Export) -> str:
             *indent(_docstring(export)),
             *(line for method in methods for line in ["", *indent(method)]),
         ],
+        _schedule(export),
         *_draws(export),
         *_keep(export),
         helpers.log_beta(export),
@@ -46,7 +48,7 @@ def write(export: Export) -> str:
 
 def _docstring(export):
     return [
-        *text.describe(export, rate="lr"),
+        *text.describe(export, _use(export), rate="lr"),
         "",
         "Args:",
         "  params: Parameters, or groups of them with arguments of their own.",
@@ -54,6 +56,35 @@ def _docstring(export):
         "  weight_decay: w <- w - lr * weight_decay * w before each update, as in AdamW.",
         *text.describe_arguments(export),
         '"""',
+    ]
+
+
+def _use(export):
+    steps = only("decay_steps" in export.arguments, "decay_steps=T")
+    arguments = ", ".join(["model.parameters()", *steps, *text.write_weight_decay(export)])
+    return [
+        f"optimizer = {export.name}({arguments})",
+        *only(
+            export.schedule,
+            "scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, make_schedule(T))",
+            "scheduler.step()  # after each update",
+        ),
+    ]
+
+
+def _schedule(export):
+    if not export.schedule:
+        return []
+    return [
+        "def make_schedule(steps):",
+        f'    """{describe_schedule(export)}: the share of `lr` in each of `steps` updates."""',
+        *indent(require_steps()),
+        "",
+        "    def find_share(t):",
+        *indent(write_share(export, FUNCTIONS), 2),
+        "        return share",
+        "",
+        "    return find_share",
     ]
 
 
