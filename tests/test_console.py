@@ -21,10 +21,9 @@ from fake_objective import FakeObjective
 from tiny_searches import TINY
 
 from benchmarks import run as benchmark
-from neural_optimizer_search import console, parse_formula
+from neural_optimizer_search import console, listing, parse_formula
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.l2o import training
-from neural_optimizer_search.optimizers import listing
 from neural_optimizer_search.promotion import command as promotion
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.report import command as report

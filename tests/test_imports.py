@@ -54,6 +54,9 @@ MAY_IMPORT = {
     f"{CORE}.recorded_flags": core("command_line", "files", "flags"),
     DSL: core("decays", "operations", "schedule_shape"),
     f"{CORE}.optimizers": {DSL, *core("decays", "schedules"), *KERAS, *COMMANDS},
+    f"{CORE}.listing": {
+        DSL, *core("command_line", "console", "flags", "optimizers", "search", "user_error")
+    },
     f"{CORE}.l2o": {*core("keras_versions", "objectives", "optimizers", "records"), *COMMANDS},
     f"{CORE}.tasks": core(
         "arguments", "code_hash", "command_line", "describe_error", "file_lock", "flags", "keras_versions", "plurals",

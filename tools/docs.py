@@ -14,9 +14,9 @@ from benchmarks.studies.own_models import markdown
 from neural_optimizer_search.flags import markdown_table
 from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
 from neural_optimizer_search.l2o.training import Training
+from neural_optimizer_search.listing import Listing, format_table
 from neural_optimizer_search.optimizers import CATALOGUE
 from neural_optimizer_search.optimizers.later_papers import NO_FORMULA
-from neural_optimizer_search.optimizers.listing import Listing, format_table
 from neural_optimizer_search.promotion.config import OutConfig, PromotionConfig
 from neural_optimizer_search.report.command import ReportConfig
 from neural_optimizer_search.search.config import SearchConfig

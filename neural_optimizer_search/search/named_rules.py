@@ -145,7 +145,15 @@ def _find_others(text):
 
 def _has_place(text):
     _, mark, place = text.rpartition("#")
-    return bool(mark) and place.isdecimal()
+    return bool(mark) and place.isdecimal() and not _is_formula(text)  # such as "m + eps#1"
+
+
+def _is_formula(text):
+    try:
+        parse_formula(text)
+    except FormulaError:
+        return False
+    return True
 
 
 def _parse(text):

@@ -264,6 +264,9 @@ def _report(out, ledger, config, probes):
     lines = [f"{describe_counts(counts)}{describe_cached(cached)}{describe_steps(steps)}", *filter(None, notes)]
     print("\n".join(["", table.replace(A_RUN, f"--resume {quote(out)}"), "", *lines, f"Kept in {out}"]))
     print(f"As a page to look at: nos-report {quote(out)}")
+    if any(one.evaluation.status == "ok" for one in ranking.found):
+        best = quote(f"{out}#1")
+        print(f"Rule 1 as a file for PyTorch (or keras, tensorflow, optax): nos-optimizers {best} --source torch")
 
 
 def _find_final_steps(config, ranking):

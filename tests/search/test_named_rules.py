@@ -16,7 +16,7 @@ from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search.archive import read_archive
-from neural_optimizer_search.search.named_rules import find_rule, find_start, find_starts
+from neural_optimizer_search.search.named_rules import find_rule, find_run, find_start, find_starts
 
 pytestmark = pytest.mark.once
 
@@ -48,6 +48,11 @@ def test_formulas_names_and_rules_of_runs_each_once(run):
     assert texts(rules_of(texts_of_start)) == ["Adam", "sign(m) * g, beta_1=0.5", "drop(g, 0.3)", "-g"]
     assert texts(rules_of(["run:run"])) == list(FOUND)
     assert str(find_rule("run:run#1")) == str(find_rule("run#1")) == FOUND[0]
+
+
+def test_a_formula_that_ends_with_the_number_of_a_draw_is_no_place_in_a_run(run):
+    assert str(find_rule("m + eps#1")) == texts(rules_of(["m + eps#1"]))[0] == "m + eps"
+    assert find_run("m + eps#1") is None and str(find_run("run#1")) == "run"
 
 
 def test_the_setting_that_a_run_found_a_rule_with_is_found_however_it_was_chosen(run):

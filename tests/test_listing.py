@@ -11,12 +11,12 @@ import marks
 import pytest
 
 from neural_optimizer_search.dsl.numbers import write_number
+from neural_optimizer_search.listing import main
 from neural_optimizer_search.optimizers import CATALOGUE
 from neural_optimizer_search.optimizers.found import FOUND
 from neural_optimizer_search.optimizers.later_papers import NO_FORMULA
-from neural_optimizer_search.optimizers.listing import main
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[1]
 
 
 def printed(capsys, *arguments):
@@ -127,6 +127,11 @@ def test_a_file_has_the_learning_rate_of_its_name_and_says_what_that_was_found_w
     assert (found_with in text) == (name == "muon-drop0.1") == ("Found with" in text)
 
 
+def test_a_formula_may_end_with_the_number_of_a_draw(capsys):
+    assert main(["m + eps#1", "--source", "torch"]) == 0
+    assert "class MyOptimizer(" in capsys.readouterr().out
+
+
 def test_a_file_of_a_formula_has_the_learning_rate_of_rule_optimizer(capsys):
     assert main(["g + m", "--source", "torch"]) == 0
     assert "lr=0.01," in capsys.readouterr().out
@@ -137,7 +142,7 @@ def test_a_file_of_a_formula_has_the_learning_rate_of_rule_optimizer(capsys):
 def test_a_closed_pipe_is_no_error():
     reader, writer = os.pipe()
     os.close(reader)
-    command = [sys.executable, "-m", "neural_optimizer_search.optimizers.listing"]
+    command = [sys.executable, "-m", "neural_optimizer_search.listing"]
     # As in a shell; unbuffered, nothing would be left to write at the exit.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=env)

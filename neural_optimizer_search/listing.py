@@ -1,12 +1,14 @@
-"""`nos-optimizers`: lists the published update rules by name, or prints one as source.
+"""`nos-optimizers`: lists the published update rules by name, or prints a rule as source.
 
 examples:
   nos-optimizers sign                                     all with "sign" in their names
   nos-optimizers powersign --source torch                 a file that needs PyTorch alone
+  nos-optimizers runs/first#1 --source torch              the same with the best rule of a search
 """
 
 import functools
 import json
+import sqlite3
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -22,9 +24,11 @@ from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.flags import build_parser, configure, flag
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, PublishedRule, normalize_name, suggest_names
 from neural_optimizer_search.optimizers.later_papers import NO_FORMULA
+from neural_optimizer_search.user_error import UserError
 
 _HEADER = ("name", "formula", "slots", "rate", "decay", "source")
 FORMULA_WIDTH = 44
+_ALLOWED = "with --source it must be a name, which nos-optimizers lists, a formula, or RUN#K"
 _NOTE = """\
 w <- w - learning_rate * formula. slots: numbers kept per parameter, such as running averages; *: takes more time than
 the others, because its words are functions of whole weight tensors. Steps on a CPU, where Adam's is 1: normuon 30,
@@ -43,8 +47,9 @@ class Listing:
     """Flags of `nos-optimizers`."""
 
     name: str = flag(
-        "", "only names with this text in them; with --source, a name or a formula", positional=True, nargs="?",
-        metavar="NAME",
+        "",
+        "only names with this text in them; with --source, a name, a formula, or RUN#K, the K-th best rule of a run",
+        positional=True, nargs="?", metavar="NAME",
     )  # fmt: skip
     latex: bool = flag(False, "formulas in LaTeX")
     as_json: bool = flag(False, "the rows as JSON", option="--json")
@@ -54,7 +59,7 @@ class Listing:
     )  # fmt: skip
     class_name: str = flag(
         "", "with --source, the name of the class; for optax, of the function", option="--name", metavar="CLASS",
-        default_text="derived from NAME; MyOptimizer for a formula",
+        default_text="derived from NAME; MyOptimizer for a formula, FoundOptimizerK for RUN#K",
     )  # fmt: skip
 
 
@@ -122,24 +127,45 @@ def _list_others(lacking):
 
 def _write_source(p, asked):
     if not asked.name:
-        p.error("argument NAME: with --source it must be a name, which nos-optimizers lists, or a formula")
+        p.error(f"argument NAME: {_ALLOWED}")
     row = CATALOGUE.get(normalize_name(asked.name))
     try:
-        rule = row.rule if row else parse_formula(asked.name)
+        if row:
+            return row.to_source(asked.class_name or make_class_name(row.name), asked.source)
+        return parse_formula(asked.name).to_source(asked.class_name or "MyOptimizer", asked.source)
     except FormulaError as error:
+        _, mark, place = asked.name.rpartition("#")
+        if mark and place.isdecimal():
+            return _write_found(p, asked, place)
         headline, *_, allowed = str(error).replace("Argument `formula`", "it", 1).splitlines()
         # The full list of the language's words would not fit.
         reason = headline.rstrip(":") + (f". {allowed.rstrip('.')}" if len(allowed) < 100 else "")
         p.error(
-            "argument NAME: with --source it must be a name, which nos-optimizers lists, or a formula. "
-            f"Received: {shorten(asked.name)!r}.{suggest_names(asked.name)} Read as a formula, {reason}."
+            f"argument NAME: {_ALLOWED}. Received: {shorten(asked.name)!r}.{suggest_names(asked.name)} "
+            f"Read as a formula, {reason}."
         )
-    try:
-        if row:
-            return row.to_source(asked.class_name or make_class_name(row.name), asked.source)
-        return rule.to_source(asked.class_name or "MyOptimizer", asked.source)
     except ValueError as error:
-        p.error(str(error).replace("Argument `name`", "argument --name:", 1))
+        p.error(_say_wrong_name(error))
+
+
+def _write_found(p, asked, place):
+    """The file of a rule of a run, with the setting that it was found with."""
+    try:
+        # Searches need TensorFlow, which the other files do not.
+        from neural_optimizer_search.search.named_rules import find_start
+
+        start = find_start(asked.name)
+    except (ImportError, OSError, UserError, sqlite3.Error) as error:
+        p.error(f"argument NAME: {error}")
+    setting = dict(zip(("learning_rate", "schedule", "weight_decay"), start.tuned or ()))
+    try:
+        return start.rule.to_source(asked.class_name or f"FoundOptimizer{place}", asked.source, **setting)
+    except ValueError as error:
+        p.error(_say_wrong_name(error))
+
+
+def _say_wrong_name(error):
+    return str(error).replace("Argument `name`", "argument --name:", 1)
 
 
 def format_table(rows: Iterable[PublishedRule], latex: bool = False) -> str:
@@ -147,7 +173,7 @@ def format_table(rows: Iterable[PublishedRule], latex: bool = False) -> str:
 
     Example:
       >>> from neural_optimizer_search.optimizers import CATALOGUE
-      >>> from neural_optimizer_search.optimizers.listing import format_table
+      >>> from neural_optimizer_search.listing import format_table
       >>> print(format_table([CATALOGUE["addsign"], CATALOGUE["adam"]]))
       name     formula                      slots  rate  decay  source
       addsign  (1 + sign(g) * sign(m)) * g  1      -     ld     v2 sec. 5.1, Table 1
