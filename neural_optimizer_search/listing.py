@@ -157,9 +157,12 @@ def _write_found(p, asked, place):
         start = find_start(asked.name)
     except (ImportError, OSError, UserError, sqlite3.Error) as error:
         p.error(f"argument NAME: {error}")
-    setting = dict(zip(("learning_rate", "schedule", "weight_decay"), start.tuned or ()))
+    name = asked.class_name or f"FoundOptimizer{place}"
     try:
-        return start.rule.to_source(asked.class_name or f"FoundOptimizer{place}", asked.source, **setting)
+        if start.tuned is None:
+            return start.rule.to_source(name, asked.source)
+        rate, schedule, weight_decay = start.tuned
+        return start.rule.to_source(name, asked.source, rate, schedule, weight_decay)
     except ValueError as error:
         p.error(_say_wrong_name(error))
 

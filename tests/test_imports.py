@@ -81,7 +81,7 @@ MAY_IMPORT = {
     },
     f"{CORE}.promotion": {DSL, *core("measuring", "records", "search", "tasks", "workers"), *COMMANDS},
     f"{CORE}.report": {
-        DSL, *core("measuring", "objectives", "operations", "records", "schedule_shape", "search"), *COMMANDS
+        DSL, *core("measuring", "objectives", "operations", "records", "search"), *COMMANDS
     },
     f"{CORE}.tuning": {
         DSL, *core("keras_versions", "measuring", "records", "schedule_shape", "search", "tasks", "trials"),

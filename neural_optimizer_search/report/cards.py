@@ -19,7 +19,6 @@ from neural_optimizer_search.report.run import RecordedSearch
 from neural_optimizer_search.report.statistics import deviation
 from neural_optimizer_search.report.sweeps import share_axes, sweep_chart
 from neural_optimizer_search.report.tree import tree
-from neural_optimizer_search.schedule_shape import CONSTANT
 
 # Note on a learning-rate sweep: none is made with tuned constants.
 BEFORE = "Measured before the constants were tuned."
@@ -209,8 +208,7 @@ def _write_tokens(rule):
 def _source(rank, e, framework):
     setting = {}
     if e.learning_rate is not None:
-        schedule = e.schedule if e.schedule != str(CONSTANT) else ""
-        setting = dict(learning_rate=e.learning_rate, schedule=schedule, weight_decay=e.weight_decay)
+        setting = dict(learning_rate=e.learning_rate, schedule=e.schedule, weight_decay=e.weight_decay)
     source = e.rule.to_source(f"FoundOptimizer{rank}", framework, **setting)
     title, what = _FILES[framework]
     label = f"{title} source of rule {rank}"

@@ -6,7 +6,7 @@ from neural_optimizer_search.report.board_columns import fresh_columns, is_short
 from neural_optimizer_search.report.markup import Element, element
 from neural_optimizer_search.report.page import scroll_box, section, table
 from neural_optimizer_search.report.run import RecordedSearch
-from neural_optimizer_search.search.leaderboard import TUNED, explain_zeros
+from neural_optimizer_search.search.leaderboard import TUNED, explain_zeros, tell_metric
 from neural_optimizer_search.search.ranking import SHOWN, Contender
 from neural_optimizer_search.search.verdict import least_probability
 
@@ -63,7 +63,7 @@ def _describe_rewards(run, shown):
             f"{seen} All rewards come from the validation data that chose the rules and their "
             "learning rates, so the best are optimistically biased. The known optimizers had the same learning rates "
             "to choose from. "
-            f"{wording.begin_sentence(run.score_words.note)}"
+            f"{_explain_score(run)}"
         )
         return
     count = max(len(one.fresh.rewards) for one in shown if one.fresh)
@@ -75,8 +75,12 @@ def _describe_rewards(run, shown):
         f"optimizer. An arrow points to a mean outside the chart. P(> {reference.name}) is the probability that the "
         f"rule beats {reference.name}, from the paired differences over the fresh seeds."
         f"{_correct(run.ranking.compared)} "
-        f"{wording.begin_sentence(run.score_words.note)}"
+        f"{_explain_score(run)}"
     )
+
+
+def _explain_score(run):
+    return " ".join([wording.begin_sentence(run.score_words.note), *tell_metric(run.ranking, run.score_words)])
 
 
 def _shortened(run, top):

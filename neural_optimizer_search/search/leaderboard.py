@@ -44,6 +44,7 @@ def format_leaderboard(ranking: Ranking, words: ScoreWords, steps: int) -> str:
             *([ALIKE] if any(one.alike for one in contenders) else []),
             *describe_costs(shown),
             words.note,
+            *tell_metric(ranking, words),
             *([TUNED] if any(one.evaluation.form for one in contenders) else []),
             *([SETTINGS] if any(one.evaluation.training_setting for one in contenders) else []),
             OPTIMISM[is_fresh],
@@ -203,6 +204,12 @@ def _explain_seen(contenders, words):
     seeds = len(contenders[0].evaluation.rewards) if contenders else 0
     of = f"mean ± standard deviation over {seeds} training seeds" if seeds > 1 else "from a single training seed"
     return [f"{words.reward}: {of}."]
+
+
+def tell_metric(ranking: Ranking, words: ScoreWords) -> list[str]:
+    """A sentence with the score of the best rule and of the best known optimizer as values of the task's metric."""
+    found = [("rule 1", one.last.accuracy) for one in ranking.found[:1]]
+    return words.tell([*found, *((one.name, one.last.accuracy) for one in ranking.known[:1])])
 
 
 def _explain_fresh_statuses(contenders):

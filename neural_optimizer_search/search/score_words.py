@@ -9,6 +9,23 @@ from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.search.anchors import Anchors, describe_scales
 
 
+class Metric(NamedTuple):
+    """The metric of a user's own task, of which a score is a linear function.
+
+    Attributes:
+      name: Its name.
+      worst, best: Its values where the score is 0 and 1.
+    """
+
+    name: str
+    worst: float
+    best: float
+
+    def read(self, score: float) -> str:
+        """The value that a score stands for, as text."""
+        return f"{self.worst + (self.best - self.worst) * score:.4g}"
+
+
 class ScoreWords(NamedTuple):
     """The words for a table of evaluations.
 
@@ -16,11 +33,26 @@ class ScoreWords(NamedTuple):
       title: The title of the column.
       note: Sentences that explain it.
       reward: The name of the reward.
+      metric: The `Metric` behind a score; None if the score is the metric itself, or is unknown.
     """
 
     title: str
     note: str
     reward: str = "reward"
+    metric: Optional[Metric] = None
+
+    def tell(self, scores: Sequence[tuple[str, float]]) -> list[str]:
+        """A sentence with scores, each with what it is of, as values of the metric; none without a `Metric`.
+
+        Example:
+          >>> from neural_optimizer_search.search.score_words import Metric, ScoreWords
+          >>> ScoreWords("score", "", metric=Metric("mae", 2.0, 0.0)).tell([("rule 1", 0.75), ("Adam", 0.7)])
+          ['mae at the end of the final run: 0.5 with rule 1, 0.6 with Adam.']
+        """
+        if self.metric is None or not scores:
+            return []
+        told = [f"{self.metric.read(score)} with {of}" for of, score in scores]
+        return [f"{self.metric.name} at the end of the final run: {', '.join(told)}."]
 
 
 def joint_words(anchors: Anchors, changes: Sequence[str] = ()) -> ScoreWords:
@@ -65,14 +97,15 @@ def score_words(task: str, fingerprint: Optional[Fingerprint] = None, changes: S
     """
     if not is_own(task):
         return ScoreWords("accuracy", "accuracy: validation accuracy at the end of the final run.")
-    of = ", from 0 to 1 (the best)."
+    of, unit = ", from 0 to 1 (the best).", None
     if fingerprint is not None:
         metric, worst, best = shorten(fingerprint.metric), fingerprint.worst, fingerprint.best
         is_itself = (worst, best) == (0.0, 1.0)
         if is_itself:
             return ScoreWords("score", f"score: validation {metric} at the end of the final run.{_warn(changes)}")
         of = f": 0 where {metric} is {worst:.4g}, 1 where it is {best:.4g}."
-    return ScoreWords("score", f"score: at the end of the final run{of}{_warn(changes)}")
+        unit = Metric(metric, worst, best)
+    return ScoreWords("score", f"score: at the end of the final run{of}{_warn(changes)}", metric=unit)
 
 
 # Row of `REWARDS` -> how a training is scored.

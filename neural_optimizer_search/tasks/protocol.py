@@ -30,12 +30,13 @@ def _mean(values):
 
 # The score of a final run, given its validation accuracies and cross-entropies (in nats) and the cross-entropy of a
 # uniform guess. Each is in [0, 1], and a run that diverged scores 0.
+OF_LOSS = "mean_cross_entropy"  # the reward that depends on the losses, and not on the scores
 REWARDS: dict[str, Callable[..., float]] = {
     "final_accuracy": lambda accuracies, losses, uniform_loss: accuracies[-1],
     "end_accuracy": lambda accuracies, losses, uniform_loss: mean_of_end(accuracies),
     "mean_accuracy": lambda accuracies, losses, uniform_loss: _mean(accuracies),
     # 1 - H/log(classes): 0 for a uniform guess, 1 for certainty.
-    "mean_cross_entropy": lambda accuracies, losses, uniform_loss: max(0.0, 1.0 - _mean(losses) / uniform_loss),
+    OF_LOSS: lambda accuracies, losses, uniform_loss: max(0.0, 1.0 - _mean(losses) / uniform_loss),
 }
 
 
@@ -49,7 +50,7 @@ def make_reward(name: str, uniform_loss: Optional[float]) -> Callable[..., float
     Raises:
       ValueError: If the reward needs the loss of a uniform guess, and there is none.
     """
-    if name == "mean_cross_entropy" and uniform_loss is None:
+    if name == OF_LOSS and uniform_loss is None:
         others = ", ".join(other for other in REWARDS if other != name)
         raise UserError(
             f"Argument `reward` must be one of: {others}, because this task's loss has no value for a uniform guess. "

@@ -39,8 +39,10 @@ from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.fresh import choose_seeds
 from neural_optimizer_search.search.named_rules import find_run, find_start
 from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
+from neural_optimizer_search.search.score_words import score_words
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
+from neural_optimizer_search.tasks.protocol import OF_LOSS
 from neural_optimizer_search.trials.check_trials import check_trials
 from neural_optimizer_search.trials.first_trials import find_trial_steps
 from neural_optimizer_search.trials.known_setting import find_space
@@ -198,7 +200,8 @@ def _tune(p, config, out, file):
 
         result = carry_out(objective, file.rule, protocol, plan, file, watch, file.known)
     file.require_in_place()  # otherwise the result would be written to the old place
-    text = format_result(result, what, protocol.final_steps)
+    metric = score_words(config.task, file.fingerprint).metric if config.reward != OF_LOSS else None
+    text = format_result(result, what, protocol.final_steps, metric)
     write_whole(out / TUNED, lambda unfinished: unfinished.write_text(f"{text}\n"))
     print(f"\n{text}\n\nKept in {out}")
 

@@ -2,11 +2,12 @@
 
 import math
 import statistics
-from typing import Any
+from typing import Any, Optional
 
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.search.columns import format_columns
 from neural_optimizer_search.search.intervals import CONFIDENCE, find_probability, say_probability
+from neural_optimizer_search.search.score_words import Metric
 from neural_optimizer_search.search.snippet import write_snippet
 from neural_optimizer_search.search.verdict import correct, say_need, say_too_little
 from neural_optimizer_search.trials.study import TRIALS_FOR_IMPORTANCES
@@ -16,18 +17,19 @@ FINALIST = ["reward", "standard error", "chosen by", "rate", "schedule", "weight
 TUNED = ["", "importance", "given", "best", "among the best tenth of the trials"]
 
 
-def format_result(result: TuningResult, what: str, steps: int) -> str:
+def format_result(result: TuningResult, what: str, steps: int, metric: Optional[Metric] = None) -> str:
     """Formats the result as text.
 
     Args:
       result: A `TuningResult`.
       what: What the rewards measure, such as "digits/default, end_accuracy".
       steps: Gradient steps of a training.
+      metric: The `Metric` of which the rewards are linear functions, which gets a column; None for none.
     """
     return "\n".join(
         [
             f"{what}: mean ± standard deviation over {len(result.seeds)} fresh seeds",
-            *format_columns([FINALIST, *map(_finalist, result.finalists)], left=[FINALIST.index("schedule")]),
+            *_format_finalists(result.finalists, metric),
             "",
             _compare(result),
             "",
@@ -42,6 +44,14 @@ def format_result(result: TuningResult, what: str, steps: int) -> str:
             *(f"  {line}" for line in write_snippet(result.best.setting, steps).splitlines()),
         ]
     )
+
+
+def _format_finalists(finalists, metric):
+    rows = [FINALIST, *map(_finalist, finalists)]
+    if metric is not None:  # beside the reward
+        beside = [metric.name, *(metric.read(one.mean) for one in finalists)]
+        rows = [[row[0], value, *row[1:]] for row, value in zip(rows, beside)]
+    return format_columns(rows, left=[rows[0].index("schedule")])
 
 
 def _finalist(one: Measured):

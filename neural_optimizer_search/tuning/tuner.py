@@ -20,7 +20,7 @@ from neural_optimizer_search.trials.known_setting import find_space
 from neural_optimizer_search.trials.objective import AnyObjective
 from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.trials.study import Study, count_steps, find_importances, find_value, is_complete
-from neural_optimizer_search.trials.tunables import Tunable
+from neural_optimizer_search.trials.tunables import Tunable, round_off
 from neural_optimizer_search.tuning.objective import TaskObjective
 from neural_optimizer_search.tuning.plan import (
     FINALISTS,
@@ -138,11 +138,14 @@ def tune(
 
 
 def find_known_setting(start: Start) -> Optional[Setting]:
-    """The setting that a rule was found with, or that the catalogue recommends; None if there is none."""
+    """The setting that a rule was found with, or that the catalogue recommends, rounded as all that are tried.
+
+    None if there is none.
+    """
     if start.tuned is None:
         return None
     rate, schedule, weight_decay = start.tuned
-    return Setting(start.rule, rate, parse_schedule(schedule), weight_decay)
+    return Setting(start.rule, round_off(rate), parse_schedule(schedule), round_off(weight_decay))
 
 
 # -- The work --------------------------------------------------------------------------------------

@@ -78,10 +78,13 @@ def test_the_words_fit_the_task():
     table = show(FOUND, words=words)
     assert table.splitlines()[0].split()[:2] == ["reward", "score"] and "accuracy" not in table
     assert words.note in table and words.note.endswith("run: 0 where mae is 1.5, 1 where it is 0.")
+    found, known = FOUND[1].accuracy, max(KNOWN, key=lambda e: e.reward)
+    told = f"mae at the end of the final run: {1.5 * (1 - found):.4g} with rule 1, {1.5 * (1 - known.accuracy):.4g} "
+    assert sum(line.startswith(told) for line in table.splitlines()) == 1
     itself = score_words("mine:task", Fingerprint({}, {}, 2.0, 1.0, "accuracy", 0.0, 1.0))
     assert itself.note == "score: validation accuracy at the end of the final run."
     assert score_words("mine:task").note.endswith("from 0 to 1 (the best).")
-    assert "score" not in show(FOUND)
+    assert "score" not in show(FOUND) and "final run: " not in show(FOUND, words=itself)
 
 
 @pytest.mark.parametrize("reward", REWARDS)

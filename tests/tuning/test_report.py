@@ -9,6 +9,7 @@ import pytest
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.optimizers import RuleOptimizer
 from neural_optimizer_search.schedule_shape import DECAYS, Schedule
+from neural_optimizer_search.search.score_words import Metric
 from neural_optimizer_search.search.snippet import write_snippet
 from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.tuning import Measured, Tuned, TuningResult
@@ -19,6 +20,13 @@ SETTING = Setting(parse_formula("Adam, beta_1=0.8"), 0.25, Schedule("cosine", 0.
 
 def measured(setting=SETTING, rewards=(0.5, 0.75), is_own=False):
     return Measured(setting, {}, 0.875, rewards, is_own)
+
+
+def test_the_metric_of_a_task_has_a_column():
+    lines = format_result(result(measured()), "mine:task", 24, Metric("mae", 2.0, 0.0)).splitlines()
+    assert lines[1].split()[:2] == ["reward", "mae"] and " ".join(lines[2].split()).startswith(
+        "0.6250 ± 0.1768 0.75 "
+    )
 
 
 def test_it_says_why_there_are_no_importances():

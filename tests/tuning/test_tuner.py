@@ -9,6 +9,7 @@ from fake_objective import PROTOCOL, STEPS, FakeObjective
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.dsl.constants import Constants
+from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.schedule_shape import Schedule
 from neural_optimizer_search.trials.first_trials import RANDOM_TRIALS, choose_first_trials, find_own_rates
 from neural_optimizer_search.trials.setting import Setting
@@ -26,7 +27,13 @@ from neural_optimizer_search.tuning.plan import (
     Plan,
     check_steps,
 )
-from neural_optimizer_search.tuning.tuner import InMemory, NothingTrained, carry_out, choose_finalists
+from neural_optimizer_search.tuning.tuner import (
+    InMemory,
+    NothingTrained,
+    carry_out,
+    choose_finalists,
+    find_known_setting,
+)
 
 pytestmark = pytest.mark.once
 
@@ -109,6 +116,12 @@ def test_a_known_rate_may_be_far_from_those_of_the_protocol(rate):
     objective = FakeObjective()
     tune(objective=objective, known=dataclasses.replace(KNOWN, learning_rate=rate, weight_decay=0.0))
     assert objective.trainings[0][0].learning_rate == rate
+
+
+def test_a_known_setting_is_rounded_as_all_that_are_tried():
+    known = find_known_setting(Start(RULE, (0.0111241371, "linear, warm-up 0.1", 0.0)))
+    assert known == Setting(RULE, 0.0111, Schedule("linear", 0.1), 0.0)
+    assert find_known_setting(Start(RULE)) is None
 
 
 def test_a_known_setting_goes_on_as_if_it_had_not_been_stopped():
