@@ -14,6 +14,7 @@ from benchmarks.trials.experiment import Experiment
 from benchmarks.trials.records import Records
 
 LEGEND_ROW = 0.17  # the height of a contender in the legend, in inches
+COLORS = 10  # Matplotlib's own cycle
 BANDS = 8  # more bands in one plot could not be told apart
 
 
@@ -52,15 +53,26 @@ def draw(plot: Plot, stem: pathlib.Path) -> dict[str, pathlib.Path]:
             close_figure(figure)
             continue
         axes.set_title(f"{plot.experiment.TITLE}: {title.lower()}", fontsize=9)
-        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.01, 1.0))
+        axes.legend(*order_legend(axes), fontsize=7, loc="upper left", bbox_to_anchor=(1.01, 1.0))
         paths[title] = stem.with_name(f"{stem.name}-{word}.png")
         save_figure(figure, paths[title])
     return paths
 
 
+def order_legend(axes: Any) -> tuple[list[Any], list[str]]:
+    """The lines and labels of a legend; where a colour has several lines, in the order of the lines' right ends."""
+    lines, labels = axes.get_legend_handles_labels()
+    if len(lines) <= COLORS:
+        return lines, labels
+    places = sorted(range(len(lines)), key=lambda i: lines[i].get_ydata()[-1], reverse=True)
+    return [lines[i] for i in places], [labels[i] for i in places]
+
+
 def choose_styles(contenders: Sequence[str]) -> dict[str, dict[str, str]]:
     """Contender -> line style and colour."""
-    return {c: dict(linestyle=STYLES[i // 10 % len(STYLES)], color=f"C{i % 10}") for i, c in enumerate(contenders)}
+    return {
+        c: dict(linestyle=STYLES[i // COLORS % len(STYLES)], color=f"C{i % COLORS}") for i, c in enumerate(contenders)
+    }
 
 
 def plot_curves(axes: Any, plot: Plot) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.commands import report
 from benchmarks.experiments import EXPERIMENTS
+from benchmarks.plotting import close_figure, make_figure
 from benchmarks.trials import pictures
 from benchmarks.trials.arguments import plain_name
 from benchmarks.trials.comparison import choose, compare, count_missing, count_trials, find_choice
@@ -105,6 +106,17 @@ def test_the_order_is_compared_with_the_papers(monkeypatch):
     monkeypatch.setattr(Experiment, "PAPER", {name: {"test": float(name[0])} for name in figures})
     assert correlate(Experiment, figures) == ("test", pytest.approx(-1.0), 10)
     assert correlate(Experiment, {**figures, "0@constant": {"test": None}}) is None
+
+
+@pytest.mark.parametrize(("count", "expected"), [(3, "0 1 2"), (12, "11 0 1 2 3 4 5 6 7 8 9 10")])
+def test_a_long_legend_has_the_order_of_the_lines(count, expected):
+    """Below their right ends, where lines share colours."""
+    figure, axes = make_figure(width=4, height=3)
+    for i in range(count):
+        axes.plot([0, 1], [i, 100 if i == 11 else -i], label=str(i))
+    lines, labels = pictures.order_legend(axes)
+    close_figure(figure)
+    assert labels == expected.split() == [line.get_label() for line in lines]
 
 
 def test_styles_differ():
