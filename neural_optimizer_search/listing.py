@@ -3,11 +3,12 @@
 examples:
   nos-optimizers sign                                     all with "sign" in their names
   nos-optimizers powersign --source torch                 a file that needs PyTorch alone
-  nos-optimizers runs/first#1 --source torch              the same with the best rule of a search
+  nos-optimizers runs/first#1 --source torch              the same for the best rule of a search
 """
 
 import functools
 import json
+import os
 import sqlite3
 import sys
 import textwrap
@@ -22,13 +23,16 @@ from neural_optimizer_search.dsl.exports.names import make_class_name
 from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.flags import build_parser, configure, flag
+from neural_optimizer_search.keras_versions import require_tensorflow
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, PublishedRule, normalize_name, suggest_names
 from neural_optimizer_search.optimizers.later_papers import NO_FORMULA
 from neural_optimizer_search.user_error import UserError
 
 _HEADER = ("name", "formula", "slots", "rate", "decay", "source")
 FORMULA_WIDTH = 44
-_ALLOWED = "with --source it must be a name, which nos-optimizers lists, a formula, or RUN#K"
+_ALLOWED = (
+    "with --source it must be a name, which nos-optimizers lists, a formula, or RUN#K, the K-th best rule of a run"
+)
 _NOTE = """\
 w <- w - learning_rate * formula. slots: numbers kept per parameter, such as running averages; *: takes more time than
 the others, because its words are functions of whole weight tensors. Steps on a CPU, where Adam's is 1: normuon 30,
@@ -38,7 +42,7 @@ decay: the internal decay with which PowerSign and AddSign work best, according 
 arXiv:1709.07417v2, v1 the ICML paper. debiased: its average is bias-corrected, as in the language; that of Keras's
 optimizer of this name is not.
 Rules found by nos-search also have a schedule and a weight decay, which optimizers.get(name, decay_steps=T) uses; a
-file of --source names them.
+file of --source has the schedule, and says how to use both.
 In Python, with T training steps: optimizers.get("addsign-ld", learning_rate=0.1, decay_steps=T)"""
 
 
@@ -109,6 +113,8 @@ def _describe(row):
 
 
 def _say_why_none(name, lacking):
+    if "#" in name:
+        return "argument NAME: a rule of a run needs --source, such as --source torch"
     if not lacking:
         return (
             f"argument NAME: no optimizer has {shorten(name)!r} in its name.{suggest_names(name)} "
@@ -134,9 +140,8 @@ def _write_source(p, asked):
             return row.to_source(asked.class_name or make_class_name(row.name), asked.source)
         return parse_formula(asked.name).to_source(asked.class_name or "MyOptimizer", asked.source)
     except FormulaError as error:
-        _, mark, place = asked.name.rpartition("#")
-        if mark and place.isdecimal():
-            return _write_found(p, asked, place)
+        if "#" in asked.name or os.path.isdir(asked.name):
+            return _write_found(p, asked)
         headline, *_, allowed = str(error).replace("Argument `formula`", "it", 1).splitlines()
         # The full list of the language's words would not fit.
         reason = headline.rstrip(":") + (f". {allowed.rstrip('.')}" if len(allowed) < 100 else "")
@@ -148,16 +153,19 @@ def _write_source(p, asked):
         p.error(_say_wrong_name(error))
 
 
-def _write_found(p, asked, place):
+def _write_found(p, asked):
     """The file of a rule of a run, with the setting that it was found with."""
     try:
-        # Searches need TensorFlow, which the other files do not.
-        from neural_optimizer_search.search.named_rules import find_start
-
-        start = find_start(asked.name)
-    except (ImportError, OSError, UserError, sqlite3.Error) as error:
+        require_tensorflow("a rule of a run")
+    except ImportError as error:
         p.error(f"argument NAME: {error}")
-    name = asked.class_name or f"FoundOptimizer{place}"
+    from neural_optimizer_search.search.named_rules import find_rule
+
+    try:
+        start = find_rule(asked.name)
+    except (OSError, UserError, sqlite3.Error) as error:
+        p.error(f"argument NAME: {error}")
+    name = asked.class_name or f"FoundOptimizer{asked.name.rpartition('#')[2]}"
     try:
         if start.tuned is None:
             return start.rule.to_source(name, asked.source)

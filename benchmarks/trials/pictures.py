@@ -60,11 +60,13 @@ def draw(plot: Plot, stem: pathlib.Path) -> dict[str, pathlib.Path]:
 
 
 def order_legend(axes: Any) -> tuple[list[Any], list[str]]:
-    """The lines and labels of a legend; where a colour has several lines, in the order of the lines' right ends."""
+    """The lines and labels of a legend; if lines share colours, from the highest last point to the lowest."""
     lines, labels = axes.get_legend_handles_labels()
     if len(lines) <= COLORS:
         return lines, labels
-    places = sorted(range(len(lines)), key=lambda i: lines[i].get_ydata()[-1], reverse=True)
+    places = sorted(
+        range(len(lines)), key=lambda i: np.nan_to_num(lines[i].get_ydata()[-1], nan=-np.inf), reverse=True
+    )
     return [lines[i] for i in places], [labels[i] for i in places]
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
 
@@ -141,6 +141,14 @@ class Evaluation:
     def has_one_setting(self) -> bool:
         """Whether it was trained with one rate, schedule and weight decay, on however many tasks."""
         return len({(one.learning_rate, one.schedule, one.weight_decay) for one in self.parts}) <= 1
+
+    def find_setting(self, task: str = "") -> Optional[tuple[float, str, float]]:
+        """Learning rate, schedule and weight decay of the final runs; None if every rate diverged.
+
+        Of a measurement on several tasks, those on `task` if it is among them, otherwise those on the first.
+        """
+        one: Union[Evaluation, Part] = next((part for part in self.parts if part.task == task), self)
+        return None if one.learning_rate is None else (one.learning_rate, one.schedule, one.weight_decay)
 
     @property
     def deviation(self) -> Optional[float]:

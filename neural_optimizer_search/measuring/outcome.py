@@ -12,7 +12,7 @@ from neural_optimizer_search.measuring.rule_runs import is_finite
 from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.schedule_shape import Schedule
 from neural_optimizer_search.tasks.child import Child
-from neural_optimizer_search.tasks.protocol import Protocol, make_reward
+from neural_optimizer_search.tasks.protocol import OF_LOSS, Protocol, make_reward
 
 
 class Finals(NamedTuple):
@@ -102,7 +102,7 @@ class Outcomes:
 
     def _describe_end(self, runs):
         """Why runs that did not diverge have a reward of 0."""
-        if self._protocol.reward == "mean_cross_entropy":
+        if self._protocol.reward == OF_LOSS:
             name, values, worst = "cross-entropy", [run.losses[-1] for run in runs], self._uniform_loss
         else:
             name, values, worst = self._metric_name, [run.metrics[-1] for run in runs], self._worst

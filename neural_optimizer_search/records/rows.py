@@ -64,7 +64,7 @@ class Sample(NamedTuple):
 
 
 class Start(NamedTuple):
-    """A rule that a search proposes first.
+    """A rule that a search proposes first, or with which a tuning begins.
 
     Attributes:
       rule: The `Rule`.

@@ -206,10 +206,8 @@ def _write_tokens(rule):
 
 
 def _source(rank, e, framework):
-    setting = {}
-    if e.learning_rate is not None:
-        setting = dict(learning_rate=e.learning_rate, schedule=e.schedule, weight_decay=e.weight_decay)
-    source = e.rule.to_source(f"FoundOptimizer{rank}", framework, **setting)
+    setting = e.find_setting()
+    source = e.rule.to_source(f"FoundOptimizer{rank}", framework, *(setting or ()))
     title, what = _FILES[framework]
     label = f"{title} source of rule {rank}"
     return element(

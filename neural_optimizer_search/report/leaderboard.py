@@ -6,7 +6,7 @@ from neural_optimizer_search.report.board_columns import fresh_columns, is_short
 from neural_optimizer_search.report.markup import Element, element
 from neural_optimizer_search.report.page import scroll_box, section, table
 from neural_optimizer_search.report.run import RecordedSearch
-from neural_optimizer_search.search.leaderboard import TUNED, explain_zeros, tell_metric
+from neural_optimizer_search.search.leaderboard import TUNED, describe_metric, explain_zeros
 from neural_optimizer_search.search.ranking import SHOWN, Contender
 from neural_optimizer_search.search.verdict import least_probability
 
@@ -80,7 +80,7 @@ def _describe_rewards(run, shown):
 
 
 def _explain_score(run):
-    return " ".join([wording.begin_sentence(run.score_words.note), *tell_metric(run.ranking, run.score_words)])
+    return " ".join([wording.begin_sentence(run.score_words.note), *describe_metric(run.ranking, run.score_words)])
 
 
 def _shortened(run, top):

@@ -44,7 +44,7 @@ def format_leaderboard(ranking: Ranking, words: ScoreWords, steps: int) -> str:
             *([ALIKE] if any(one.alike for one in contenders) else []),
             *describe_costs(shown),
             words.note,
-            *tell_metric(ranking, words),
+            *describe_metric(ranking, words),
             *([TUNED] if any(one.evaluation.form for one in contenders) else []),
             *([SETTINGS] if any(one.evaluation.training_setting for one in contenders) else []),
             OPTIMISM[is_fresh],
@@ -206,10 +206,23 @@ def _explain_seen(contenders, words):
     return [f"{words.reward}: {of}."]
 
 
-def tell_metric(ranking: Ranking, words: ScoreWords) -> list[str]:
-    """A sentence with the score of the best rule and of the best known optimizer as values of the task's metric."""
-    found = [("rule 1", one.last.accuracy) for one in ranking.found[:1]]
-    return words.tell([*found, *((one.name, one.last.accuracy) for one in ranking.known[:1])])
+def describe_metric(ranking: Ranking, words: ScoreWords) -> list[str]:
+    """A sentence with the score of the best rule and of the best known optimizer as values of the task's metric.
+
+    Runs that ended with the score 0 have no such value. Without a `Metric`, there is no sentence.
+    """
+    if words.metric is None:
+        return []
+    best = [
+        *(("rule 1", one.last) for one in ranking.found[:1]),
+        *((one.name, one.last) for one in ranking.known[:1]),
+    ]
+    values = [
+        f"{words.metric.write_value([e.accuracy])} with {name}"
+        for name, e in best
+        if e.accuracy > 0.0 and min(e.rewards, default=0.0) > 0.0
+    ]
+    return [f"At the end of the final run, {words.metric.name} is {', '.join(values)}."] if values else []
 
 
 def _explain_fresh_statuses(contenders):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Optional
@@ -21,15 +22,13 @@ RUN = "run:"
 ARCHIVE, PUBLISHED, NONE = "archive", "catalogue", "none"
 
 
-def find_rule(text: str) -> Rule:
-    """Finds the rule that a text names; see `find_start`."""
-    return find_start(text).rule
+def find_rule(text: str, task: str = "") -> Start:
+    """Finds the rule that a text names, with the setting that its run or the catalogue has for it.
 
-
-def find_start(text: str) -> Start:
-    """Finds the rule that a text names, with the setting that a run found it with or the catalogue recommends.
-
-    RUN#K is the rule of rank K in the leaderboard of the run in directory RUN.
+    Args:
+      text: A name from the catalogue; a formula; or RUN#K, the rule of rank K in the leaderboard of the run in
+        directory RUN.
+      task: The task whose setting counts if a rule of a run has several; see `Evaluation.find_setting`.
 
     Raises:
       UserError: If there is no such rule; the message says why.
@@ -37,9 +36,7 @@ def find_start(text: str) -> Start:
     """
     if _has_place(text):
         e = _find_in_run(text).evaluation
-        if e.learning_rate is None or not e.has_one_setting:
-            return Start(e.rule)
-        return Start(e.rule, (e.learning_rate, e.schedule, e.weight_decay))
+        return Start(e.rule, e.find_setting(task))
     try:
         return _parse(text)
     except UserError as error:
@@ -111,10 +108,10 @@ def _find_some(text: str) -> Iterable[Start]:
 
 
 def _make_start(contender):
-    """The `Start` of a rule of a run, with its setting unless a sweep found that setting."""
+    """The `Start` of a rule of a run, with its setting unless a sweep found it: a search sweeps the rates itself."""
     e = contender.evaluation
     is_tuned = e.has_one_setting and not e.sweep
-    return Start(e.rule, (e.learning_rate, e.schedule, e.weight_decay) if is_tuned else None)
+    return Start(e.rule, e.find_setting() if is_tuned else None)
 
 
 def _make_named_start(row):
@@ -144,8 +141,7 @@ def _find_others(text):
 
 
 def _has_place(text):
-    _, mark, place = text.rpartition("#")
-    return bool(mark) and place.isdecimal() and not _is_formula(text)  # such as "m + eps#1"
+    return bool(re.fullmatch(".*#[0-9]{1,9}", text, re.DOTALL)) and not _is_formula(text)  # such as "m + eps#1"
 
 
 def _is_formula(text):

@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
+import numpy as np
+
 from neural_optimizer_search.command_line import is_own, shorten
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.search.anchors import Anchors, describe_scales
+from neural_optimizer_search.tasks.protocol import OF_LOSS
 
 
 class Metric(NamedTuple):
-    """The metric of a user's own task, of which a score is a linear function.
+    """The metric of a user's own task. A score above 0 is a linear function of it; 0 also stands for what is worse.
 
     Attributes:
       name: Its name.
@@ -21,9 +24,18 @@ class Metric(NamedTuple):
     worst: float
     best: float
 
-    def read(self, score: float) -> str:
-        """The value that a score stands for, as text."""
-        return f"{self.worst + (self.best - self.worst) * score:.4g}"
+    def write_value(self, scores: Sequence[float]) -> str:
+        """The value that the mean of scores stands for, as text; "-" if one of them is 0, so that none is known.
+
+        Example:
+          >>> from neural_optimizer_search.search.score_words import Metric
+          >>> mae = Metric("mae", worst=2.0, best=0.0)
+          >>> mae.write_value([0.75, 0.65]), mae.write_value([0.75, 0.0])
+          ('0.6', '-')
+        """
+        if not min(scores) > 0.0:
+            return "-"
+        return f"{self.worst + (self.best - self.worst) * float(np.mean(scores)):.4g}"
 
 
 class ScoreWords(NamedTuple):
@@ -33,26 +45,13 @@ class ScoreWords(NamedTuple):
       title: The title of the column.
       note: Sentences that explain it.
       reward: The name of the reward.
-      metric: The `Metric` behind a score; None if the score is the metric itself, or is unknown.
+      metric: The `Metric` behind the scores; None if they are the metric itself, or it is unknown.
     """
 
     title: str
     note: str
     reward: str = "reward"
     metric: Optional[Metric] = None
-
-    def tell(self, scores: Sequence[tuple[str, float]]) -> list[str]:
-        """A sentence with scores, each with what it is of, as values of the metric; none without a `Metric`.
-
-        Example:
-          >>> from neural_optimizer_search.search.score_words import Metric, ScoreWords
-          >>> ScoreWords("score", "", metric=Metric("mae", 2.0, 0.0)).tell([("rule 1", 0.75), ("Adam", 0.7)])
-          ['mae at the end of the final run: 0.5 with rule 1, 0.6 with Adam.']
-        """
-        if self.metric is None or not scores:
-            return []
-        told = [f"{self.metric.read(score)} with {of}" for of, score in scores]
-        return [f"{self.metric.name} at the end of the final run: {', '.join(told)}."]
 
 
 def joint_words(anchors: Anchors, changes: Sequence[str] = ()) -> ScoreWords:
@@ -104,7 +103,7 @@ def score_words(task: str, fingerprint: Optional[Fingerprint] = None, changes: S
         if is_itself:
             return ScoreWords("score", f"score: validation {metric} at the end of the final run.{_warn(changes)}")
         of = f": 0 where {metric} is {worst:.4g}, 1 where it is {best:.4g}."
-        unit = Metric(metric, worst, best)
+        unit = None if changes else Metric(metric, worst, best)  # scores before the change have other units
     return ScoreWords("score", f"score: at the end of the final run{of}{_warn(changes)}", metric=unit)
 
 
@@ -113,7 +112,7 @@ _PAID = {
     "final_accuracy": "its last validation",
     "end_accuracy": "the mean score of the last third of its validations",
     "mean_accuracy": "the mean score of all its validations, so that a fast start counts too",
-    "mean_cross_entropy": "its mean validation loss, scaled so that a uniform guess has 0 and certainty 1",
+    OF_LOSS: "its mean validation loss, scaled so that a uniform guess has 0 and certainty 1",
 }
 
 

@@ -28,9 +28,9 @@ def _mean(values):
     return sum(values) / len(values)
 
 
+OF_LOSS = "mean_cross_entropy"  # the reward that depends on the losses, and not on the scores
 # The score of a final run, given its validation accuracies and cross-entropies (in nats) and the cross-entropy of a
 # uniform guess. Each is in [0, 1], and a run that diverged scores 0.
-OF_LOSS = "mean_cross_entropy"  # the reward that depends on the losses, and not on the scores
 REWARDS: dict[str, Callable[..., float]] = {
     "final_accuracy": lambda accuracies, losses, uniform_loss: accuracies[-1],
     "end_accuracy": lambda accuracies, losses, uniform_loss: mean_of_end(accuracies),

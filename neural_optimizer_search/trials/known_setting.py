@@ -9,7 +9,7 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.trials.first_trials import FirstTrials, choose_first_trials, find_other_schedules
 from neural_optimizer_search.trials.setting import Setting
-from neural_optimizer_search.trials.tunables import WEIGHT_DECAY, Tunable, find_tunables
+from neural_optimizer_search.trials.tunables import BEYOND, WEIGHT_DECAY, Tunable, find_tunables
 
 
 class Space(NamedTuple):
@@ -46,7 +46,9 @@ def find_tunables_of(known: Setting, protocol: Protocol, scale: float) -> list[T
 
 
 def _include(rate, tunable):
-    return tunable._replace(scale=tunable.scale.around(rate), own=rate) if tunable.name == "rate" else tunable
+    if tunable.name != "rate":
+        return tunable
+    return tunable._replace(scale=tunable.scale.around(rate / BEYOND).around(rate * BEYOND), own=rate)
 
 
 def _choose_first_trials(rate, known, protocol):

@@ -107,8 +107,8 @@ class Tunable(NamedTuple):
         """The value that the sampler's number or text stands for; the exact own value if both round to the same."""
         if isinstance(self.scale, tuple):
             return x
-        value = self.scale.read(x)
-        return self.own if self.own is not None and value == self.scale.read(self.scale.write(self.own)) else value
+        is_own = self.own is not None and round_off(x) == round_off(self.scale.write(self.own))
+        return self.own if is_own else self.scale.read(x)
 
     def write(self, value: Any) -> Any:
         """The sampler's number or text for a value: the inverse of `read`."""
@@ -150,7 +150,7 @@ def _fits(scale, allowed):
 
 
 def find_own_values(tunables: Sequence[Tunable], rate: float) -> dict[str, Any]:
-    """The values of a rule as it was given, at this rate and with the protocol's first schedule."""
+    """The values of a rule as it was given, at this rate."""
     return {**{one.name: one.own for one in tunables}, "rate": rate}
 
 

@@ -37,7 +37,7 @@ from neural_optimizer_search.records.run_directory import (
 )
 from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.fresh import choose_seeds
-from neural_optimizer_search.search.named_rules import find_run, find_start
+from neural_optimizer_search.search.named_rules import find_rule, find_run
 from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
 from neural_optimizer_search.search.score_words import score_words
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
@@ -104,7 +104,8 @@ def _open_new(p: Parser, given) -> OpenTuning:
     start, searched = _find_start(p, given)
     config = flags.configure(TuneConfig, {**searched, **given})
     config.check_task(p)
-    _find_plan(p, config)
+    known = find_known_setting(start)
+    _find_plan(p, config, known)
     out = given.get("out", Path("runs"))
     if os.path.lexists(out) and not out.is_dir():
         p.error(f"argument --out: {out} is not a directory. Give another one.")
@@ -113,7 +114,7 @@ def _open_new(p: Parser, given) -> OpenTuning:
         out = given.get("out") or make_directory(f"tune-{config.task.replace(':', '.')}-seed{config.seed}")
         require_free(p, out, "the tuning", (TUNED, TRACEBACKS), resumes=OF_TUNING)
         out.mkdir(parents=True, exist_ok=True)
-        create(out / STUDY, record(config), start.rule, find_known_setting(start))
+        create(out / STUDY, record(config), start.rule, known)
         return OpenTuning(config, out, StudyFile(out / STUDY))
     except (FileExistsError, InUse):  # another process was faster
         p.error(f"argument --out: {out} holds a tuning of nos-tune that has just begun. Give another directory.")
@@ -135,7 +136,7 @@ def _open_old(p: Parser, given) -> OpenTuning:
         check_recorded(TuneConfig, file.config)
         config = changed_on_resume(p, TuneConfig, given, file.config, is_made_here(file.origin, out))
         config.check_task(p, "Go on where its module is." if is_own(config.task) else "")
-        _find_plan(p, config)
+        _find_plan(p, config, file.known)
         protocol = config.find()[1]
         if file.trials:
             tunables, _ = find_space(file.rule, protocol, file.known, file.scale)
@@ -152,7 +153,7 @@ def _open_old(p: Parser, given) -> OpenTuning:
 def _find_start(p: Parser, given) -> tuple[Start, dict[str, Any]]:
     """The rule that is given; and, of RUN#K without a task, the task and the protocol of that run."""
     try:
-        start, run = find_start(given["rule"]), find_run(given["rule"])
+        start, run = find_rule(given["rule"], given.get("task", "")), find_run(given["rule"])
         if run is None or "task" in given:
             return start, {}
         with contextlib.closing(Ledger(run / LEDGER, read_only=True)) as ledger:
@@ -165,10 +166,10 @@ def _find_start(p: Parser, given) -> tuple[Start, dict[str, Any]]:
     return start, {"task": searched["task"][0], "protocol": searched["protocol"]}
 
 
-def _find_plan(p: Parser, config) -> Plan:
+def _find_plan(p: Parser, config, known) -> Plan:
     _, protocol = config.find()
     steps = config.budget or find_default_steps(protocol)
-    plan = Plan(steps, config.seed, choose_seeds(config.seeds, protocol.seeds))
+    plan = Plan(steps, config.seed, choose_seeds(config.seeds, protocol.seeds), known)
     try:
         check_steps(protocol, plan)
     except ValueError as error:
@@ -181,14 +182,14 @@ def _find_plan(p: Parser, config) -> Plan:
 
 def _tune(p, config, out, file):
     task, protocol = config.find()
-    plan = _find_plan(p, config)
+    plan = _find_plan(p, config, file.known)
     describe, in_place = Describer(), file.require_in_place
     prepared = prepare_task("nos-tune", task, protocol, describe, config.data_dir, out / TRACEBACKS, in_place)
     record_fingerprint(file, prepared.fingerprint, "begin a new tuning")
     what = f"{config.task}/{config.protocol}, {config.reward}"
     print(f"Tuning {file.rule.formula()} on {what}, {plan.steps} steps, seed {plan.seed} -> {out}", flush=True)
     if file.known is not None:
-        print(f"The first trial has the setting that it was found with: {_describe(file.known)}.", flush=True)
+        print(f"The first trial uses the setting that is known for this rule: {_describe(file.known)}.", flush=True)
     objective = TaskObjective(prepared.task, protocol, config.reward, config.data_dir)
     with contextlib.ExitStack() as stack:
         stack.enter_context(keep_tracebacks(objective, out / TRACEBACKS, in_place))
@@ -198,7 +199,7 @@ def _tune(p, config, out, file):
             bar.note(note)
             bar.advance(max(0, steps - bar.done))
 
-        result = carry_out(objective, file.rule, protocol, plan, file, watch, file.known)
+        result = carry_out(objective, file.rule, protocol, plan, file, watch)
     file.require_in_place()  # otherwise the result would be written to the old place
     metric = score_words(config.task, file.fingerprint).metric if config.reward != OF_LOSS else None
     text = format_result(result, what, protocol.final_steps, metric)

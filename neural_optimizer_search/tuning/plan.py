@@ -1,9 +1,11 @@
 """The plan of a tuning: its budget, and how the trials and the fresh seeds share it."""
 
 from dataclasses import dataclass
+from typing import Optional
 
 from neural_optimizer_search.tasks.protocol import Protocol
-from neural_optimizer_search.trials.first_trials import count_first_trials, find_trial_steps
+from neural_optimizer_search.trials.first_trials import count_first_trials, count_probe_steps, find_trial_steps
+from neural_optimizer_search.trials.setting import Setting
 
 TRAININGS = 200  # number of trainings that the default budget allows
 SEEDS = 5  # number of fresh seeds
@@ -20,11 +22,13 @@ class Plan:
       steps: Gradient steps that all trainings together may take.
       seed: Seed of the proposals.
       seeds: Seeds with which the best settings are trained again.
+      known: The setting that is known for the rule and tried first; None without one.
     """
 
     steps: int
     seed: int
     seeds: tuple[int, ...]
+    known: Optional[Setting] = None
 
 
 def find_default_steps(protocol: Protocol) -> int:
@@ -36,11 +40,13 @@ def check_steps(protocol: Protocol, plan: Plan) -> None:
     """Raises a ValueError that names the steps needed if the plan has fewer."""
     reserved, each = find_reserve(protocol, plan), find_trial_steps(protocol)
     trials = count_first_trials(protocol)
-    least = reserved + trials * each
+    probe = 0 if plan.known is None else count_probe_steps(protocol)
+    least = reserved + trials * each + probe
     if plan.steps < least:
+        first = f"{probe} for the scale of the known rate, " if probe else ""
         raise ValueError(
-            f"Argument `steps` must be at least {least}: {trials} trials of {each} steps, and {reserved} steps for "
-            f"the best with {len(plan.seeds)} fresh seeds. Received: {plan.steps}."
+            f"Argument `steps` must be at least {least}: {first}{trials} trials of {each} steps, and {reserved} "
+            f"steps for the best with {len(plan.seeds)} fresh seeds. Received: {plan.steps}."
         )
 
 

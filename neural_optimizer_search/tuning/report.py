@@ -36,6 +36,7 @@ def format_result(result: TuningResult, what: str, steps: int, metric: Optional[
             *format_columns([TUNED, *map(_tuned, result.tuned)], left=[0]),
             "",
             f"{result.trials} trials, {result.pruned} of them ended early, {result.steps} gradient steps in all.",
+            *_explain_metric(metric),
             "chosen by: the reward of the one training that it was picked by; as the best of many, it is optimistic.",
             f"importance: {_explain_importances(result)}.",
             "All figures are of validation data.",
@@ -49,9 +50,15 @@ def format_result(result: TuningResult, what: str, steps: int, metric: Optional[
 def _format_finalists(finalists, metric):
     rows = [FINALIST, *map(_finalist, finalists)]
     if metric is not None:  # beside the reward
-        beside = [metric.name, *(metric.read(one.mean) for one in finalists)]
+        beside = [metric.name, *(metric.write_value(one.rewards) for one in finalists)]
         rows = [[row[0], value, *row[1:]] for row, value in zip(rows, beside)]
     return format_columns(rows, left=[rows[0].index("schedule")])
+
+
+def _explain_metric(metric):
+    return (
+        [] if metric is None else [f"{metric.name}: the value that the reward stands for, averaged in the same way."]
+    )
 
 
 def _finalist(one: Measured):

@@ -11,7 +11,7 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.search.fresh import choose_seeds
-from neural_optimizer_search.search.named_rules import find_start
+from neural_optimizer_search.search.named_rules import find_rule
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.tasks import protocol as task_protocol
 from neural_optimizer_search.tasks.task import Task
@@ -96,7 +96,7 @@ def tune(
     Args:
       task: A `Task` such as a `KerasTask`, or a name for `find_task`.
       rule: A `Rule`; or text: RUN#K, the K-th best rule of the run in directory RUN, a name of the catalogue, or a
-        formula. A rule that a run or the catalogue has with its setting is tried with that setting first.
+        formula. If the run or the catalogue also has a setting for it, that setting is tried first.
       steps: Gradient steps that all trainings together may take; None for 200 trainings.
       seed: Seed of the proposals. The same arguments give the same result.
       seeds: Number of fresh seeds with which the best settings are trained at the end.
@@ -124,24 +124,21 @@ def tune(
     if reward not in task_protocol.REWARDS:
         allowed = ", ".join(task_protocol.REWARDS)
         raise ValueError(f"Argument `reward` must be one of: {allowed}. Received: {reward!r}.")
-    start = find_start(rule) if isinstance(rule, str) else Start(rule)
+    start = find_rule(rule) if isinstance(rule, str) else Start(rule)
     chosen = task.protocols[protocol]
     steps = find_default_steps(chosen) if steps is None else check_int("steps", steps, "an int > 0", lambda n: n > 0)
     plan = Plan(
         steps,
         check_int("seed", seed, "an int >= 0", lambda number: number >= 0),
         choose_seeds(check_int("seeds", seeds, "an int > 0", lambda count: count > 0), chosen.seeds),
+        find_known_setting(start),
     )
     check_steps(chosen, plan)
-    objective = TaskObjective(task, chosen, reward, data_dir)
-    return carry_out(objective, start.rule, chosen, plan, InMemory(), known=find_known_setting(start))
+    return carry_out(TaskObjective(task, chosen, reward, data_dir), start.rule, chosen, plan, InMemory())
 
 
 def find_known_setting(start: Start) -> Optional[Setting]:
-    """The setting that a rule was found with, or that the catalogue recommends, rounded as all that are tried.
-
-    None if there is none.
-    """
+    """The setting that is known for a rule, rounded like all that are tried; None without one."""
     if start.tuned is None:
         return None
     rate, schedule, weight_decay = start.tuned
@@ -158,7 +155,6 @@ def carry_out(
     plan: Plan,
     memory: Memory,
     watch: Watch = lambda steps, note: None,
-    known: Optional[Setting] = None,
 ) -> TuningResult:
     """Continues a tuning from the measurements in a memory to the result.
 
@@ -169,15 +165,14 @@ def carry_out(
       plan: A `Plan` for which `check_steps` raises nothing.
       memory: A `Memory`, to which measurements are added.
       watch: Called after each training.
-      known: The `Setting` that the rule is known with, which is tried first; None without one.
 
     Raises:
       NothingTrained: If no training has a reward.
     """
     objective.prepare(plan.seeds)
-    if known is not None and memory.scale is None:
+    if plan.known is not None and memory.scale is None:
         memory.set_scale(objective.find_scale(rule) or 1.0)  # no trial trains if it is not finite
-    tunables, first = find_space(rule, protocol, known, memory.scale)
+    tunables, first = find_space(rule, protocol, plan.known, memory.scale)
     study = Study(objective, rule, tunables, first, plan.seed, memory.trials)
     left = plan.steps - find_reserve(protocol, plan)
     least = count_first_trials(protocol)
@@ -192,7 +187,7 @@ def carry_out(
     finalists = _measure_again(
         objective, study, plan, memory, lambda note: watch(count_spent(memory, protocol), note)
     )
-    return _conclude(finalists, study, tunables, plan, count_spent(memory, protocol), known)
+    return _conclude(finalists, study, tunables, plan, count_spent(memory, protocol))
 
 
 def count_spent(memory: Memory, protocol: task_protocol.Protocol) -> int:
@@ -238,13 +233,13 @@ def _measure_again(objective, study, plan, memory, tell):
     return sorted(finalists, key=lambda one: -one.mean)
 
 
-def _conclude(finalists, study, tunables, plan, steps, known):
+def _conclude(finalists, study, tunables, plan, steps):
     trials = study.trials
     return TuningResult(
         best=finalists[0],
         own=next((one for one in finalists if one.is_own), None),
         finalists=tuple(finalists),
-        tuned=_describe_tuned(finalists[0], study, tunables, known),
+        tuned=_describe_tuned(finalists[0], study, tunables, plan.known),
         trials=len(trials),
         pruned=sum(not is_complete(trial) for trial in trials),
         steps=steps,

@@ -108,12 +108,12 @@ def test_the_order_is_compared_with_the_papers(monkeypatch):
     assert correlate(Experiment, {**figures, "0@constant": {"test": None}}) is None
 
 
-@pytest.mark.parametrize(("count", "expected"), [(3, "0 1 2"), (12, "11 0 1 2 3 4 5 6 7 8 9 10")])
+@pytest.mark.parametrize(("count", "expected"), [(3, "0 1 2"), (12, "11 0 1 2 4 5 6 7 8 9 10 3")])
 def test_a_long_legend_has_the_order_of_the_lines(count, expected):
-    """Below their right ends, where lines share colours."""
+    """The order of their last points, as soon as there are more lines than colours."""
     figure, axes = make_figure(width=4, height=3)
     for i in range(count):
-        axes.plot([0, 1], [i, 100 if i == 11 else -i], label=str(i))
+        axes.plot([0, 1], [i, {11: 100, 3: float("nan")}.get(i, -i)], label=str(i))
     lines, labels = pictures.order_legend(axes)
     close_figure(figure)
     assert labels == expected.split() == [line.get_label() for line in lines]

@@ -147,7 +147,7 @@ def test_bfloat16_needs_no_kernel_that_a_gpu_lacks(rule, framework):
 
 def load_file(rule, framework, path):
     """As a user imports it."""
-    path.write_text(rule.to_source("MyOptimizer", framework))
+    path.write_text(rule.to_source("MyOptimizer", framework, schedule="cosine, warm-up 0.3"))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -160,11 +160,13 @@ def test_a_saved_model_goes_on_as_if_it_had_not_been_saved(framework, formula, t
     mine = load_file(parse_formula(formula), framework, tmp_path / "mine.py")
     x = np.random.default_rng(0).normal(size=(32, 3)).astype(np.float32)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-    model.compile(optimizer=mine.MyOptimizer(0.1, decay_steps=8, seed=3, weight_decay=0.01), loss="mse")
+    rate = mine.MyOptimizerSchedule(8, 0.1)
+    model.compile(optimizer=mine.MyOptimizer(rate, decay_steps=8, seed=3, weight_decay=0.01), loss="mse")
     model.fit(x, x[:, :1], batch_size=8, verbose=0, shuffle=False)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert type(again.optimizer) is mine.MyOptimizer
+    assert type(again.optimizer._learning_rate) is mine.MyOptimizerSchedule
     for each in (model, again):
         each.fit(x, x[:, :1], batch_size=8, verbose=0, shuffle=False)
     for a, b in zip(model.get_weights(), again.get_weights()):

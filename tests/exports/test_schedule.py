@@ -47,6 +47,16 @@ def test_it_gives_the_rates_that_the_rule_was_found_with(framework, schedule):
         np.testing.assert_allclose([after, later], RATE if is_constant else 0.0, atol=1e-7)
 
 
+@pytest.mark.skipif("optax" not in paths.FRAMEWORKS, reason="needs optax")
+@pytest.mark.parametrize("schedule", SCHEDULES[::4])
+def test_the_schedule_for_optax_can_be_compiled(schedule):
+    import jax
+
+    make = load("optax", schedule)[0]["make_schedule"]
+    rates = jax.jit(jax.vmap(make(7)))(np.arange(7))
+    np.testing.assert_allclose(rates, RATE * parse_schedule(schedule).factors(7), rtol=1e-5, atol=1e-7)
+
+
 @each_framework
 def test_without_a_schedule_there_is_none(framework):
     for schedule in ("", "constant"):
@@ -54,9 +64,9 @@ def test_without_a_schedule_there_is_none(framework):
 
 
 @each_framework
-@pytest.mark.parametrize("steps", [0, -3])
+@pytest.mark.parametrize("steps", [0, -3, 0.5, 937.5])
 def test_a_training_has_steps(framework, steps):
-    with pytest.raises(ValueError, match=r"^Argument `steps` must be a number of updates above 0\. Received: "):
+    with pytest.raises(ValueError, match=r"^Argument `steps` must be an int > 0\. Received: "):
         find_rates(load(framework, "linear")[0], framework, steps)
 
 
@@ -68,7 +78,7 @@ def test_an_unknown_schedule_is_refused():
 def find_use(names, framework):
     """The lines of code in the docstring."""
     doc = inspect.getdoc(names["MyOptimizer"]) if framework != "optax" else inspect.cleandoc(names["__doc__"])
-    return textwrap.dedent(doc.partition("With them")[2].partition(":\n\n")[2].partition("\n\n")[0])
+    return textwrap.dedent(doc.partition("not used by default")[2].partition(":\n\n")[2].partition("\n\n")[0])
 
 
 def train(names, framework, steps):

@@ -79,12 +79,19 @@ def test_the_words_fit_the_task():
     assert table.splitlines()[0].split()[:2] == ["reward", "score"] and "accuracy" not in table
     assert words.note in table and words.note.endswith("run: 0 where mae is 1.5, 1 where it is 0.")
     found, known = FOUND[1].accuracy, max(KNOWN, key=lambda e: e.reward)
-    told = f"mae at the end of the final run: {1.5 * (1 - found):.4g} with rule 1, {1.5 * (1 - known.accuracy):.4g} "
+    told = (
+        f"At the end of the final run, mae is {1.5 * (1 - found):.4g} with rule 1, {1.5 * (1 - known.accuracy):.4g} "
+    )
     assert sum(line.startswith(told) for line in table.splitlines()) == 1
+    diverged = dataclasses.replace(KNOWN[0], accuracy=0.4, rewards=(0.8, 0.0), reward=0.9)
+    table = show(FOUND, [diverged, *KNOWN[1:]], words=words)
+    assert f"mae is {1.5 * (1 - found):.4g} with rule 1.\n" in table
+    changed = score_words("mine:task", Fingerprint({}, {}, 2.0, 1.0, "mae", 1.5, 0.0), ["its data"])
+    assert "Some rewards are of an earlier task" in changed.note and changed.metric is None
     itself = score_words("mine:task", Fingerprint({}, {}, 2.0, 1.0, "accuracy", 0.0, 1.0))
     assert itself.note == "score: validation accuracy at the end of the final run."
     assert score_words("mine:task").note.endswith("from 0 to 1 (the best).")
-    assert "score" not in show(FOUND) and "final run: " not in show(FOUND, words=itself)
+    assert "score" not in show(FOUND) and "final run, " not in show(FOUND, words=itself)
 
 
 @pytest.mark.parametrize("reward", REWARDS)

@@ -16,7 +16,7 @@ from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.search.archive import read_archive
-from neural_optimizer_search.search.named_rules import find_rule, find_run, find_start, find_starts
+from neural_optimizer_search.search.named_rules import find_rule, find_run, find_starts
 
 pytestmark = pytest.mark.once
 
@@ -47,11 +47,11 @@ def test_formulas_names_and_rules_of_runs_each_once(run):
     texts_of_start = ["adam", "sign(m) * g, beta_1=0.5", "1 * Adam", "run:run#2", "run#2", " -g"]
     assert texts(rules_of(texts_of_start)) == ["Adam", "sign(m) * g, beta_1=0.5", "drop(g, 0.3)", "-g"]
     assert texts(rules_of(["run:run"])) == list(FOUND)
-    assert str(find_rule("run:run#1")) == str(find_rule("run#1")) == FOUND[0]
+    assert str(find_rule("run:run#1").rule) == str(find_rule("run#1").rule) == FOUND[0]
 
 
 def test_a_formula_that_ends_with_the_number_of_a_draw_is_no_place_in_a_run(run):
-    assert str(find_rule("m + eps#1")) == texts(rules_of(["m + eps#1"]))[0] == "m + eps"
+    assert str(find_rule("m + eps#1").rule) == texts(rules_of(["m + eps#1"]))[0] == "m + eps"
     assert find_run("m + eps#1") is None and str(find_run("run#1")) == "run"
 
 
@@ -61,10 +61,10 @@ def test_the_setting_that_a_run_found_a_rule_with_is_found_however_it_was_chosen
             e = fakes.fake_evaluation(parse_formula(formula), reward)
             setting = dict(sweep=sweep, learning_rate=0.25, schedule="linear", weight_decay=0.5)
             ledger.add_evaluation(dataclasses.replace(e, **setting), "search")
-    assert [find_start(f"run#{place}").tuned for place in (1, 2)] == [(0.25, "linear", 0.5)] * 2
+    assert [find_rule(f"run#{place}").tuned for place in (1, 2)] == [(0.25, "linear", 0.5)] * 2
     row = CATALOGUE["muon-drop0.1"]
-    assert find_start("muon-drop0.1").tuned == (row.learning_rate, row.schedule, row.weight_decay)
-    assert find_start("adam").tuned is find_start("g * m").tuned is None
+    assert find_rule("muon-drop0.1").tuned == (row.learning_rate, row.schedule, row.weight_decay)
+    assert find_rule("adam").tuned is find_rule("g * m").tuned is None
 
 
 def test_what_was_found_with_a_setting_starts_with_it(run):

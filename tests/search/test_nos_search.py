@@ -2,13 +2,14 @@
 
 import contextlib
 import re
+import shlex
 import sys
 
 import marks
 import pytest
 from tiny_searches import TINY, found
 
-from neural_optimizer_search import search_space
+from neural_optimizer_search import listing, search_space
 from neural_optimizer_search.measuring import behaviour
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command
@@ -44,7 +45,11 @@ def test_a_search_from_beginning_to_end(run, capfd):
     before = found(run)
     assert command.main(["--resume", str(run)]) == 0
     assert found(run) == before
-    assert "update rule" in capfd.readouterr().out
+    said = capfd.readouterr().out
+    assert "update rule" in said
+    asked = re.search(r"^Rule 1 as a file .*: nos-optimizers (.*)$", said, re.MULTILINE)[1]
+    assert listing.main(shlex.split(asked)) == 0
+    assert "class FoundOptimizer1(torch.optim.Optimizer)" in capfd.readouterr().out
 
 
 def test_fresh_seeds_do_not_become_fewer(run, capfd):

@@ -72,7 +72,7 @@ def test_what_was_tuned_is_found_again_elsewhere(run, capfd):
         best = read_ranking(ledger).found[0]
         steps, tunings = ledger.count_steps(), ledger.tunings()
         proposed = len(ledger.sample_rows(only_proposed=True))
-    assert find_rule(f"{run}#1") == best.rule
+    assert find_rule(f"{run}#1").rule == best.rule
     assert choose_candidates(read_found_rules(run), 1, [])[0].rule == best.rule
     assert proposed == sum(not sample.tuned for sample in found(run)) < len(found(run))
     assert steps["constants"] == sum(one.steps for one in tunings) > 0

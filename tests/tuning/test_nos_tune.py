@@ -113,8 +113,9 @@ def test_it_begins_with_the_setting_that_a_rule_was_found_with(fake, tmp_path, c
     assert (tried.rule, tried.learning_rate, tried.weight_decay) == (row.rule, row.learning_rate, row.weight_decay)
     assert str(tried.schedule) == row.schedule
     printed = capsys.readouterr().out
-    assert "\nThe first trial has the setting that it was found with: learning rate 0.172, linear, weight decay " in (
-        printed
+    assert (
+        "\nThe first trial uses the setting that is known for this rule: learning rate 0.172, linear, weight decay "
+        in (printed)
     )
     before = read(out)
     assert run("--resume", out) == 0 and read(out) == before

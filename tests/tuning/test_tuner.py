@@ -12,6 +12,7 @@ from neural_optimizer_search.dsl.constants import Constants
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.schedule_shape import Schedule
 from neural_optimizer_search.trials.first_trials import RANDOM_TRIALS, choose_first_trials, find_own_rates
+from neural_optimizer_search.trials.known_setting import find_space
 from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.trials.study import (
     TRIALS_FOR_IMPORTANCES,
@@ -45,8 +46,8 @@ KNOWN = Setting(RULE, 0.0207, Schedule("cosine", 0.25), 0.3)
 
 
 def tune(steps=60 * STEPS, seed=0, rule=RULE, memory=None, objective=None, known=None):
-    plan, memory = Plan(steps, seed, SEEDS), InMemory() if memory is None else memory
-    return carry_out(objective or FakeObjective(), rule, PROTOCOL, plan, memory, known=known)
+    plan, memory = Plan(steps, seed, SEEDS, known), InMemory() if memory is None else memory
+    return carry_out(objective or FakeObjective(), rule, PROTOCOL, plan, memory)
 
 
 def test_it_finds_what_is_best():
@@ -115,7 +116,19 @@ def test_the_steps_that_a_known_setting_takes_are_counted():
 def test_a_known_rate_may_be_far_from_those_of_the_protocol(rate):
     objective = FakeObjective()
     tune(objective=objective, known=dataclasses.replace(KNOWN, learning_rate=rate, weight_decay=0.0))
-    assert objective.trainings[0][0].learning_rate == rate
+    tried = [setting for setting, _, _ in objective.trainings]
+    assert tried[0].learning_rate == rate and len(set(tried[:9])) == 9
+    rates = [setting.learning_rate for setting in tried]
+    assert min(rates) < rate / 1.1 or max(rates) > rate * 1.1
+
+
+def test_no_weight_decay_is_tried_too_if_the_known_one_is_small():
+    (decay,) = (
+        one
+        for one in find_space(RULE, PROTOCOL, dataclasses.replace(KNOWN, weight_decay=1e-3), 2.0).tunables
+        if one.name == "weight decay"
+    )
+    assert [decay.read(x) for x in (5e-4, 5.001e-4, 4e-4, 9.9e-4, 0.0123456)] == [5e-4, 5e-4, 0.0, 0.0, 0.0123]
 
 
 def test_a_known_setting_is_rounded_as_all_that_are_tried():
@@ -264,6 +277,11 @@ def test_too_small_a_budget_is_refused():
         ValueError, match=rf"must be at least {find_least_steps()}: 19 trials of 14 steps, and 120 steps"
     ):
         check_steps(PROTOCOL, Plan(find_least_steps() - 1, 0, SEEDS))
+    least = find_least_steps() + PROTOCOL.probe_steps
+    check_steps(PROTOCOL, Plan(least, 0, SEEDS, KNOWN))
+    assert tune(steps=least, known=KNOWN).trials == 3 + 6 + RANDOM_TRIALS
+    with pytest.raises(ValueError, match=rf"must be at least {least}: 2 for the scale of the known rate, 19 trials"):
+        check_steps(PROTOCOL, Plan(least - 1, 0, SEEDS, KNOWN))
 
 
 def test_a_seed_says_what_is_tried():

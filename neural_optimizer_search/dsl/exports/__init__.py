@@ -65,7 +65,6 @@ def write_source(
     for argument, value in (("learning_rate", learning_rate), ("weight_decay", weight_decay)):
         if not (isinstance(value, numbers.Real) and ANY_NUMBER.has(float(value))):
             raise ValueError(f"Argument `{argument}` must be {ANY_NUMBER.text}. Received: {value!r}.")
-    schedule = str(parse_schedule(schedule)) if schedule else ""
     file = cast(Framework, importlib.import_module(f"{__name__}.{framework}_file"))
     equation = write_equation(expression, file.FUNCTIONS)
     return file.write(
@@ -76,7 +75,7 @@ def write_source(
             latex,
             constants,
             float(learning_rate),
-            "" if schedule == str(CONSTANT) else schedule,
+            parse_schedule(schedule or CONSTANT),
             float(weight_decay),
         )
     )

@@ -48,7 +48,7 @@ def write(export: Export) -> str:
 
 def _use(export):
     steps = only("decay_steps" in export.arguments, "decay_steps=T")
-    rate = "make_schedule(T)" if export.schedule else export.rate
+    rate = "make_schedule(T)" if export.has_schedule else export.rate
     if not export.weight_decay:
         return [f"optimizer = {export.name}({', '.join([rate, *steps])})"]
     return [
@@ -61,7 +61,7 @@ def _use(export):
 
 
 def _schedule(export):
-    if not export.schedule:
+    if not export.has_schedule:
         return []
     return [
         f"def make_schedule(steps, learning_rate={export.rate}):",

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from neural_optimizer_search.dsl.exports.code import spell_number
 from neural_optimizer_search.dsl.exports.functions import Functions
 from neural_optimizer_search.dsl.exports.text import Export, indent, only
-from neural_optimizer_search.schedule_shape import parse_schedule
+from neural_optimizer_search.schedule_shape import CONSTANT
 
 # Decay -> its factor of the rate, where x is the share of the steps after the warm-up that are over.
 _FACTORS: Mapping[str, str] = {
@@ -28,7 +28,7 @@ def write_keras_schedule(
       register: The line that registers a class, so that saved models find it.
       cast: Code that makes a number of float32 of `step`.
     """
-    if not export.schedule:
+    if not export.has_schedule:
         return ()
     return (
         register,
@@ -57,20 +57,20 @@ def describe_schedule(export: Export) -> str:
 def require_steps() -> list[str]:
     """Lines that check the number of steps of a training."""
     return [
-        "if not steps > 0:",
-        '    raise ValueError(f"Argument `steps` must be a number of updates above 0. Received: {steps!r}.")',
+        "if not (isinstance(steps, numbers.Integral) and steps > 0):",
+        '    raise ValueError(f"Argument `steps` must be an int > 0. Received: {steps!r}.")',
     ]
 
 
 def write_share(export: Export, functions: Functions) -> list[str]:
     """Lines that assign the share of the rate in step `t` of `steps` to `share`."""
-    schedule = parse_schedule(export.schedule)
+    schedule = export.schedule
     minimum, cos = (_name(function, functions) for function in ("minimum", "cos"))
     factor = _FACTORS[schedule.decay].format(cos=cos)
     over = "(t - rise) / (steps - rise)" if schedule.warmup else "t / steps"
     lines = [
         *only(schedule.warmup, f"rise = min(round({spell_number(schedule.warmup)} * steps), steps - 1)"),
-        *only("x" in factor, f"x = {minimum}({over}, 1.0)"),
+        *only(schedule.decay != CONSTANT.decay, f"x = {minimum}({over}, 1.0)"),
     ]
     if schedule.warmup:
         rising = "(t + 1) / max(rise, 1)"

@@ -9,6 +9,7 @@ from neural_optimizer_search.dsl.exports.code import spell_number
 from neural_optimizer_search.dsl.exports.equation import Equation
 from neural_optimizer_search.dsl.exports.layout import INDENT, WIDTH, wrap
 from neural_optimizer_search.dsl.numbers import write_number
+from neural_optimizer_search.schedule_shape import CONSTANT, Schedule
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Export:
       formula, latex: The same for human readers.
       constants: The rule's constants.
       learning_rate: The default of the argument.
-      schedule, weight_decay: What the rule was found with, which the defaults leave out; "" and 0 for none.
+      schedule, weight_decay: What the rule was found with, which is not used by default; constant and 0 for none.
     """
 
     name: str
@@ -30,8 +31,13 @@ class Export:
     latex: str
     constants: Constants
     learning_rate: float
-    schedule: str
+    schedule: Schedule
     weight_decay: float
+
+    @property
+    def has_schedule(self) -> bool:
+        """Whether the file has a schedule."""
+        return self.schedule != CONSTANT
 
     @property
     def rate(self) -> str:
@@ -84,13 +90,14 @@ def describe(export: Export, use: Sequence[str], rate: str = "learning_rate") ->
 
 def _describe_setting(export, use):
     found_with = [
-        *only(export.schedule, f'the learning-rate schedule "{export.schedule}"'),
+        *only(export.has_schedule, f'the learning-rate schedule "{export.schedule}"'),
         *only(export.weight_decay, f"the decoupled weight decay {write_number(export.weight_decay)}"),
     ]
     if not found_with:
         return []
-    times = " and T updates" if export.schedule or "decay_steps" in export.arguments else ""
-    said = f"Found with {' and '.join(found_with)}, which the defaults leave out. With them{times}:"
+    goal = "To train for T updates with" if export.has_schedule or "decay_steps" in export.arguments else "To use"
+    them, are = ("them", "are") if len(found_with) > 1 else ("it", "is")
+    said = f"Found with {' and '.join(found_with)}, which {are} not used by default. {goal} {them}:"
     return ["", *_paragraph(said, indent=""), "", *indent(use)]
 
 
@@ -119,7 +126,7 @@ def describe_arguments(export: Export) -> list[str]:
 def describe_keras_optimizer(export: Export) -> list[str]:
     """The docstring of a Keras class, without indent."""
     arguments = [
-        *only(export.schedule, f"{export.name}Schedule(T)"),
+        *only(export.has_schedule, f"{export.name}Schedule(T)"),
         *only("decay_steps" in export.arguments, "decay_steps=T"),
         *write_weight_decay(export),
     ]
@@ -191,7 +198,7 @@ def read_constants(export: Export, place: str) -> Sequence[str]:
 
 def import_standard(export: Export, **also: bool) -> list[str]:
     """Imports from the standard library, and an empty line if there are any."""
-    math = {"math", "_log", "_orthogonalize"} & export.equation.needs or "cosine" in export.schedule
-    needed = {"math": math, "numbers": "decay_steps" in export.arguments, **also}
+    math = {"math", "_log", "_orthogonalize"} & export.equation.needs or "cosine" in export.schedule.decay
+    needed = {"math": math, "numbers": "decay_steps" in export.arguments or export.has_schedule, **also}
     lines = [f"import {module}" for module in sorted(needed) if needed[module]]
     return [*lines, ""] if lines else []

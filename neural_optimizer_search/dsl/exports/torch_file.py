@@ -65,7 +65,7 @@ def _use(export):
     return [
         f"optimizer = {export.name}({arguments})",
         *only(
-            export.schedule,
+            export.has_schedule,
             "scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, make_schedule(T))",
             "scheduler.step()  # after each update",
         ),
@@ -73,7 +73,7 @@ def _use(export):
 
 
 def _schedule(export):
-    if not export.schedule:
+    if not export.has_schedule:
         return []
     return [
         "def make_schedule(steps):",
