@@ -31,6 +31,12 @@ TITLES = {
 }
 
 
+_OTHERS = {
+    "catalogue": "the catalogue, whose rules are each trained once before the best is tuned",
+    "random": "a search that tries random rules only",
+}
+
+
 def read_outcomes(path: pathlib.Path) -> Outcomes:
     """The outcomes that the study stored in a file."""
     kept = Kept(path, read_outcome, reads_only=True)
@@ -85,7 +91,7 @@ def _write_gain(by_task):
 def write_result(outcomes: Outcomes, trainings: int) -> str:
     """Sentences with the numbers of models on which the search is better than Optuna, level with it, and worse.
 
-    The last is on the rules of the catalogue, if these were measured.
+    The last are on the rules of the catalogue and on random rules, if these were measured.
     """
     compared = {task: compare(outcomes, task, "optuna", trainings) for task in EIGHT}
     wins, losses, level = _count_verdicts(compared)
@@ -99,19 +105,18 @@ def write_result(outcomes: Outcomes, trainings: int) -> str:
         + f"Better means that a training with its winner ends better with a probability P of at least {WIN}, and "
         f"worse that P is at most {LOSS}. Each comparison was made {_count_repeats(compared)} with other data splits "
         f"and seeds; each winner was trained {fresh} times with fresh seeds, and measured on test data."
-        + _write_catalogue(outcomes, trainings)
+        + "".join(_write_other(outcomes, arm, trainings) for arm in _OTHERS)
     )
 
 
-def _write_catalogue(outcomes, trainings):
-    compared = {task: compare(outcomes, task, "catalogue", trainings) for task in EIGHT}
+def _write_other(outcomes, arm, trainings):
+    compared = {task: compare(outcomes, task, arm, trainings) for task in EIGHT}
     wins, losses, level = _count_verdicts(compared)
     if not wins + losses + level:
         return ""
     return (
-        " Against the catalogue, whose rules are each trained once before the best is tuned, `nos-search` was better "
-        f"on {wins} of {wins + losses + level} models, level on {level}, and worse on {losses} (each compared "
-        f"{_count_repeats(compared)})."
+        f" Against {_OTHERS[arm]}, `nos-search` was better on {wins} of {wins + losses + level} models, level on "
+        f"{level}, and worse on {losses} (each compared {_count_repeats(compared)})."
     )
 
 
