@@ -112,6 +112,11 @@ def table_of_own_models() -> str:
     return markdown.write_table(markdown.read_outcomes(OWN_MODELS), TRAININGS)
 
 
+def budgets_of_own_models() -> str:
+    """The comparison on one model, by budget."""
+    return markdown.write_budgets(markdown.read_outcomes(OWN_MODELS), "capitals")
+
+
 # -- Packages --------------------------------------------------------------------------------------
 
 
@@ -162,6 +167,7 @@ BLOCKS = {
     "published rules": published_rules,
     "result of own models": result_of_own_models,
     "table of own models": table_of_own_models,
+    "budgets of own models": budgets_of_own_models,
     "map of the code": code_map,
 }
 

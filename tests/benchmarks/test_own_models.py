@@ -15,7 +15,7 @@ from benchmarks.run import main
 from benchmarks.studies import StudyFailed, own_models
 from benchmarks.studies.archive.ranks import shorten_name
 from benchmarks.studies.common.trainings import FRESH_SEED
-from benchmarks.studies.own_models import arms, markdown, report, searches, stock, trials, tuners
+from benchmarks.studies.own_models import arms, markdown, pictures, report, searches, stock, trials, tuners
 from benchmarks.studies.own_models.pieces import Outcome, Piece, Winner, read_outcome, write_outcome
 from benchmarks.studies.own_models.statistics import bootstrap_tasks, find_profile, find_step_ratio
 from benchmarks.studies.own_tasks import EIGHT, HELD_OUT, splits
@@ -171,6 +171,27 @@ def test_budgets(outcomes, capsys):
     assert report.summarize_budgets({**outcomes, **more}, "images")["pays_from"] == 480
     assert report.summarize_budgets({**outcomes, **more}, "table")["pays_from"] is None
     assert "The search is behind a tuner." in capsys.readouterr().out
+
+
+def test_budgets_are_compared_on_the_outer_seeds_that_all_have(outcomes, tmp_path):
+    piece = Piece("table", "search", 160, 0)
+    few = {
+        piece: outcome(0.7),
+        piece._replace(arm="optuna"): outcome(0.6),
+        piece._replace(trainings=480, seed=9): outcome(0.9),
+    }
+    both = {**outcomes, **few}
+    means = report.find_means_by_budget(both, "table")
+    assert means["search"] == {
+        160: np.mean(few[piece].scores),
+        480: np.mean(outcomes[piece._replace(trainings=480)].scores),
+    }
+    head, _, first, second = markdown.write_budgets(both, "table").splitlines()
+    assert head == "| trainings | `nos-search` | Optuna | AdamW alone |"
+    assert re.match(rf"\| 160 \| {np.mean(few[piece].scores):.4f} \(1\) \| \+0\.\d+, P 1\.00 \(1\) \|  \|$", first)
+    assert re.match(r"\| 480 \| 0\.\d+ \(1\) \| -0\.\d+, P 0\.00 \(1\) \| ", second)
+    pictures.draw(both, [480], tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"own_models-480.png", "own_models-table-budgets.png"}
 
 
 def test_a_curve_that_never_rose():

@@ -63,6 +63,26 @@ def write_table(outcomes: Outcomes, trainings: int) -> str:
     times = [_write_time(outcomes, arm, trainings) for arm in arms]
     if any(times):
         rows.append(["processor time of `nos-search`, as a multiple", *times])
+    return _format(rows)
+
+
+def write_budgets(outcomes: Outcomes, task: str) -> str:
+    """A row for each budget of the search on a task, with cells as in `write_table`.
+
+    Outer seeds that the search does not have with every budget are left out.
+    """
+    budgets = sorted({p.trainings for p in outcomes if (p.task, p.arm) == (task, SEARCH)})
+    seeds = set.intersection(
+        *({p.seed for p in outcomes if p[:3] == (task, SEARCH, trainings)} for trainings in budgets)
+    )
+    shown = {piece: outcome for piece, outcome in outcomes.items() if piece.task == task and piece.seed in seeds}
+    arms = [arm for arm in ARMS if any(piece.arm == arm for piece in shown)]
+    rows = [["trainings", *(TITLES[arm] for arm in arms)], ["---"] * (len(arms) + 1)]
+    rows += [[f"{budget:,}", *(_write_cell(shown, task, arm, budget) for arm in arms)] for budget in budgets]
+    return _format(rows)
+
+
+def _format(rows):
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""Pictures of performance profiles."""
+"""Pictures of performance profiles, and of scores by budget."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -7,16 +7,34 @@ import numpy as np
 
 from benchmarks.plotting import make_figure, save_figure
 from benchmarks.studies.own_models.pieces import Outcome, Piece
-from benchmarks.studies.own_models.report import find_gains
+from benchmarks.studies.own_models.report import SEARCH, find_gains, find_means_by_budget
 from benchmarks.studies.own_models.statistics import find_profile
 
 
 def draw(outcomes: Mapping[Piece, Outcome], budgets: Sequence[int], directory: pathlib.Path) -> None:
-    """Writes the performance profile of each budget into a directory."""
+    """Writes the performance profile of each budget, and the curve over budgets of each task that has several."""
     for trainings in budgets:
         gains = find_gains(outcomes, trainings)
         if gains:
             _draw_profile(gains, trainings, directory / f"own_models-{trainings}.png")
+    for task in sorted({piece.task for piece in outcomes}):
+        means = find_means_by_budget(outcomes, task)
+        if max(map(len, means.values()), default=0) > 1:
+            _draw_budgets(means, task, directory / f"own_models-{task}-budgets.png")
+
+
+def _draw_budgets(means, task, path):
+    figure, axes = make_figure(width=7, height=4.5)
+    for arm, by_budget in means.items():
+        width = 2 if arm == SEARCH else 1.2
+        axes.plot(list(by_budget), list(by_budget.values()), label=arm, marker="o", markersize=4, linewidth=width)
+    budgets = sorted({budget for by_budget in means.values() for budget in by_budget})
+    axes.set(xscale="log", xlabel="budget, in trainings", ylabel="mean score on test data")
+    axes.set_xticks(budgets, [f"{budget:,}" for budget in budgets])
+    axes.minorticks_off()
+    axes.set_title(f"Winners on the model {task}, by budget", fontsize=10)
+    axes.legend(fontsize=8)
+    save_figure(figure, path)
 
 
 def _draw_profile(gains, trainings, path):

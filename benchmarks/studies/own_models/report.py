@@ -177,19 +177,30 @@ def summarize_tasks(outcomes: Outcomes, trainings: int) -> dict[str, Any]:
     return figures
 
 
+def find_means_by_budget(outcomes: Outcomes, task: str) -> dict[str, dict[int, float]]:
+    """Arm -> budget -> the mean score on a task.
+
+    The level of the scores differs between splits, so only those splits count that all measured pairs of an arm and a
+    budget have.
+    """
+    own: dict[str, dict[int, dict[int, float]]] = {}
+    for piece, outcome in outcomes.items():
+        if piece.task == task:
+            scores = own.setdefault(piece.arm, {}).setdefault(piece.trainings, {})
+            scores[piece.seed] = float(np.mean(outcome.scores))
+    measured = [set(scores) for by_budget in own.values() for scores in by_budget.values()]
+    shared = set.intersection(*measured) if measured else set()
+    return {
+        arm: {budget: float(np.mean([scores[one] for one in shared])) for budget, scores in sorted(by_budget.items())}
+        for arm, by_budget in own.items()
+        if shared
+    }
+
+
 def summarize_budgets(outcomes: Outcomes, task: str) -> dict[str, Any]:
     """Prints the scores of each arm on a task by budget; returns them and the budget from which the search pays."""
     budgets = sorted({piece.trainings for piece in outcomes if piece.task == task})
-    arms = _order(piece.arm for piece in outcomes if piece.task == task)
-    means: dict[str, dict[int, float]] = {arm: {} for arm in arms}
-    for budget in budgets:
-        own = {arm: _pick(outcomes, task, arm, budget) for arm in arms}
-        # The level of the scores differs between splits, so they are those that all arms with this budget have.
-        shared = set.intersection(*({piece.seed for piece in pieces} for pieces in own.values() if pieces))
-        for arm, pieces in own.items():
-            scores = [np.mean(outcomes[piece].scores) for piece in pieces if piece.seed in shared]
-            if scores:
-                means[arm][budget] = float(np.mean(scores))
+    means = find_means_by_budget(outcomes, task)
     print(f"\n{task}: score on test data by budget, in trainings, on the splits that all have")
     print(f"{'':10s}" + "".join(f"{budget:>10,d}" for budget in budgets))
     for arm, by_budget in means.items():
