@@ -1,4 +1,4 @@
-"""The results for documents: a table and a sentence."""
+"""The results for documents, as tables."""
 
 import pathlib
 
@@ -31,9 +31,13 @@ TITLES = {
 }
 
 
+TUNER = "optuna"
 _OTHERS = {
-    "catalogue": "the catalogue, whose rules are each trained once before the best is tuned",
+    TUNER: "Optuna, over stock optimizers and Muon",
+    "hyperband": "Hyperband, over the same",
+    "catalogue": "the rules of the catalogue, each trained once, the best tuned",
     "random": "a search that tries random rules only",
+    "adamw": "AdamW alone, tuned",
 }
 
 
@@ -109,42 +113,36 @@ def _write_gain(by_task):
 
 
 def write_result(outcomes: Outcomes, trainings: int) -> str:
-    """Sentences with the numbers of models on which the search is better than Optuna, level with it, and worse.
+    """A table with the numbers of models on which the search is better than each other arm, level with it, and worse.
 
-    The last are on the rules of the catalogue and on random rules, if these were measured.
+    Arms that were not measured are left out.
     """
-    compared = {task: compare(outcomes, task, "optuna", trainings) for task in EIGHT}
-    wins, losses, level = _count_verdicts(compared)
-    better, worse, even = _count_verdicts({task: compared[task] for task in HELD_OUT})
+    compared = {arm: {task: compare(outcomes, task, arm, trainings) for task in EIGHT} for arm in _OTHERS}
+    measured = {arm: by_task for arm, by_task in compared.items() if any(one.splits for one in by_task.values())}
+    rows = [["compared with", "better", "level", "worse", "comparisons per model"], ["---"] * 5]
+    for arm, by_task in measured.items():
+        rows.append([_OTHERS[arm], *_count_verdicts(by_task)])
+        held_out = {task: by_task[task] for task in HELD_OUT if by_task[task].splits}
+        if arm == TUNER and held_out:
+            what = f"the same, on the held-out models only ({count_of(len(held_out), 'model')})"
+            rows.append([what, *_count_verdicts(held_out)])
+    tasks = {piece.task for piece in outcomes if piece.trainings == trainings}
     fresh = max(len(outcome.scores) for outcome in outcomes.values())
     return (
-        f"With the same number of gradient steps ({trainings} trainings of the model), what `nos-search` found was "
-        f"better than what Optuna found among stock optimizers and Muon on {wins} of {wins + losses + level} models, "
-        f"level with it on {level}, and worse on {losses}. On the models that were held out, on which no choice was "
-        "based, it was better on {}, level on {} and worse on {}. ".format(better, even, worse)
-        + f"Better means that a training with its winner ends better with a probability P of at least {WIN}, and "
-        f"worse that P is at most {LOSS}. Each comparison was made {_count_repeats(compared)} with other data splits "
-        f"and seeds; each winner was trained {fresh} times with fresh seeds, and measured on test data."
-        + "".join(_write_other(outcomes, arm, trainings) for arm in _OTHERS)
-    )
-
-
-def _write_other(outcomes, arm, trainings):
-    compared = {task: compare(outcomes, task, arm, trainings) for task in EIGHT}
-    wins, losses, level = _count_verdicts(compared)
-    if not wins + losses + level:
-        return ""
-    return (
-        f" Against {_OTHERS[arm]}, `nos-search` was better on {wins} of {wins + losses + level} models, level on "
-        f"{level}, and worse on {losses} (each compared {_count_repeats(compared)})."
+        f"`nos-search` and other methods looked for an optimizer for each of {count_of(len(tasks), 'model')}, all "
+        f"with the same number of gradient steps ({trainings} trainings of the model). On this many models, what the "
+        "search found is better than what the other method found, level with it, or worse:\n\n"
+        f"{_format(rows)}\n\n"
+        "Better means that a training with its winner ends better with a probability P of at least "
+        f"{WIN}; worse, that P is at most {LOSS}. Each comparison has other data splits and seeds. Each winner was "
+        f"trained {fresh} times with fresh seeds, and measured on test data. No choice was based on the held-out "
+        "models."
     )
 
 
 def _count_verdicts(compared):
-    """The numbers of wins, losses and others."""
-    return map(len, judge({task: one.probability for task, one in compared.items()}))
-
-
-def _count_repeats(compared):
+    """The numbers of models on which the search is better, level and worse, and of comparisons per model, as text."""
+    wins, losses, level = judge({task: one.probability for task, one in compared.items()})
     splits = sorted({one.splits for one in compared.values() if one.splits})
-    return f"{splits[0]} to {splits[-1]} times" if len(splits) > 1 else count_of(splits[0], "time")
+    repeats = " to ".join(map(str, dict.fromkeys([splits[0], splits[-1]])))
+    return [*(str(len(tasks)) for tasks in (wins, level, losses)), repeats]
