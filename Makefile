@@ -16,8 +16,8 @@ INSTALLED_PACKAGE := .venv-package/installed
 PARALLEL ?= -n auto --dist loadfile --no-loadscope-reorder
 
 # What runs on any backend of Keras. A test that needs TensorFlow lies in another file.
-ANY_BACKEND := tests/optimizers tests/test_schedules.py tests/test_decays.py tests/test_without_tensorflow.py \
-    $(addprefix tests/contracts/test_,configs.py keras_features.py optimizers.py)
+ANY_BACKEND := tests/exports tests/optimizers tests/test_listing.py tests/test_schedules.py tests/test_decays.py \
+    tests/test_without_tensorflow.py $(addprefix tests/contracts/test_,configs.py keras_features.py optimizers.py)
 
 # tf_keras is Keras 2: each optimizer of the catalogue runs with that, and here what they are made of, with the contracts.
 WITH_TF_KERAS := $(addprefix tests/optimizers/test_,rule_optimizer.py sign_optimizers.py subclasses.py)
