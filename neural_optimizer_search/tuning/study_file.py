@@ -37,7 +37,7 @@ def create(path: Path, config: Mapping[str, Any], rule: Rule, known: Optional[Se
       path: The file, in a directory that exists.
       config: The flags that are recorded.
       rule: The rule that is tuned.
-      known: The setting that it is known with; None without one.
+      known: The known setting of the rule; None without one.
 
     Raises:
       FileExistsError: If the file exists.
@@ -73,7 +73,7 @@ class StudyFile:
       config: The flags that were recorded.
       origin: The user, the machine and the place that created it.
       rule: The rule that is tuned.
-      known: The `Setting` that it is known with; None without one.
+      known: The known `Setting` of the rule; None without one.
       trials, fresh, scale: See `Memory`.
 
     Raises:
@@ -189,7 +189,7 @@ def _read_known(about, rule):
 
 def _require_positive(value):
     if not is_number(value) or value <= 0.0:
-        raise ValueError(f"a rate and a scale must be above 0. Received: {value!r:.40}.")
+        raise ValueError(f"a rate or a scale must be above 0. Received: {value!r:.40}.")
     return value
 
 

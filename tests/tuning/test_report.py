@@ -24,9 +24,14 @@ def measured(setting=SETTING, rewards=(0.5, 0.75), is_own=False):
 
 def test_the_metric_of_a_task_has_a_column():
     lines = format_result(result(measured()), "mine:task", 24, Metric("mae", 2.0, 0.0)).splitlines()
-    assert lines[1].split()[:2] == ["reward", "mae"] and " ".join(lines[2].split()).startswith(
-        "0.6250 ± 0.1768 0.75 "
-    )
+    assert lines[1].split()[:2] == ["reward", "mae"]
+    assert " ".join(lines[2].split()).startswith("0.6250 ± 0.1768 0.75 ")
+    assert "mae: the value that the reward stands for, averaged in the same way." in lines
+
+
+def test_a_finalist_that_diverged_has_no_value_of_the_metric():
+    text = format_result(result(measured(rewards=(0.5, 0.0))), "mine:task", 24, Metric("mae", 2.0, 0.0))
+    assert " ".join(text.splitlines()[2].split()).startswith("0.2500 ± 0.3536 - ")
 
 
 def test_it_says_why_there_are_no_importances():

@@ -29,11 +29,9 @@ TITLES = {
     "random": "random rules",
     "adamw": "AdamW alone",
 }
-
-
-TUNER = "optuna"
+_TUNER = "optuna"
 _OTHERS = {
-    TUNER: "Optuna, over stock optimizers and Muon",
+    _TUNER: "Optuna, over stock optimizers and Muon",
     "hyperband": "Hyperband, over the same",
     "catalogue": "the rules of the catalogue, each trained once, the best tuned",
     "random": "a search that tries random rules only",
@@ -123,7 +121,7 @@ def write_result(outcomes: Outcomes, trainings: int) -> str:
     for arm, by_task in measured.items():
         rows.append([_OTHERS[arm], *_count_verdicts(by_task)])
         held_out = {task: by_task[task] for task in HELD_OUT if by_task[task].splits}
-        if arm == TUNER and held_out:
+        if arm == _TUNER and held_out:
             what = f"the same, on the held-out models only ({count_of(len(held_out), 'model')})"
             rows.append([what, *_count_verdicts(held_out)])
     tasks = {piece.task for piece in outcomes if piece.trainings == trainings}
