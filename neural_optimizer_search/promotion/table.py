@@ -10,11 +10,13 @@ from neural_optimizer_search.search.columns import format_columns
 from neural_optimizer_search.search.known_optimizers import name_known_optimizer
 from neural_optimizer_search.search.leaderboard import (
     FORMULA,
+    RULE_1,
     describe_known,
     explain_zeros,
     format_rate,
     format_reward,
     format_rule,
+    write_metric,
 )
 from neural_optimizer_search.search.score_words import ScoreWords
 
@@ -58,9 +60,22 @@ def promotion_table(
     beside = [_row("", "", f"{last.number}/{in_all}", e, text) for e, text in describe_known(named)]
     header, *lines = format_columns([titles, *found, *beside])
     above, below = lines[: len(found)], lines[len(found) :]
+    best = [(RULE_1, ranked[0][1]), *sorted(named, key=lambda one: -one[1].reward)[:1]]
+    metric = write_metric(f"At the end of rung {last.number}", best, words.metric)
     zeros = explain_zeros([*((e.rule.formula(), e) for _, e in ranked), *named])
     return "\n".join(
-        [header, *above, "", "The same trainings with known optimizers:", *below, "", NOTE, words.note, *zeros]
+        [
+            header,
+            *above,
+            "",
+            "The same trainings with known optimizers:",
+            *below,
+            "",
+            NOTE,
+            words.note,
+            *metric,
+            *zeros,
+        ]
     )
 
 

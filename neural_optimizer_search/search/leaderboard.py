@@ -10,12 +10,13 @@ from neural_optimizer_search.search.columns import format_columns
 from neural_optimizer_search.search.intervals import say_probability
 from neural_optimizer_search.search.known_optimizers import TITLES
 from neural_optimizer_search.search.ranking import NO_FRESH_SEEDS, SHOWN, Ranking
-from neural_optimizer_search.search.score_words import ScoreWords
+from neural_optimizer_search.search.score_words import Metric, ScoreWords
 from neural_optimizer_search.search.step_cost import describe_costs
 from neural_optimizer_search.search.verdict import find_verdict, least_probability
 
 FORMULA = "update rule (w <- w - rate * rule)"
 FOUND_AS = "found as: "
+RULE_1 = "rule 1"  # the best rule, in sentences
 LETTERS = 20  # maximum length of a task's name above its column
 
 
@@ -211,18 +212,29 @@ def describe_metric(ranking: Ranking, words: ScoreWords) -> list[str]:
 
     Runs that ended with the score 0 have no such value. Without a `Metric`, there is no sentence.
     """
-    if words.metric is None:
-        return []
     best = [
-        *(("rule 1", one.last) for one in ranking.found[:1]),
+        *((RULE_1, one.last) for one in ranking.found[:1]),
         *((one.name, one.last) for one in ranking.known[:1]),
     ]
+    return write_metric("At the end of the final run", best, words.metric)
+
+
+def write_metric(when: str, best: Sequence[tuple[str, Evaluation]], metric: Optional[Metric]) -> list[str]:
+    """A sentence with the scores of some rules as values of the task's metric; none without a value.
+
+    Args:
+      when: The beginning of the sentence: which validation the scores are of.
+      best: The (name, evaluation) of each rule.
+      metric: The `Metric`; None if the scores stand for no metric.
+    """
+    if metric is None:
+        return []
     values = [
-        f"{words.metric.write_value([e.accuracy])} with {name}"
+        f"{metric.write_value([e.accuracy])} with {name}"
         for name, e in best
         if e.accuracy > 0.0 and min(e.rewards, default=0.0) > 0.0
     ]
-    return [f"At the end of the final run, {words.metric.name} is {', '.join(values)}."] if values else []
+    return [f"{when}, {metric.name} is {', '.join(values)}."] if values else []
 
 
 def _explain_fresh_statuses(contenders):

@@ -39,10 +39,8 @@ from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.fresh import choose_seeds
 from neural_optimizer_search.search.named_rules import find_rule, find_run
 from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
-from neural_optimizer_search.search.score_words import score_words
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
 from neural_optimizer_search.tasks import UnknownTask
-from neural_optimizer_search.tasks.protocol import OF_LOSS
 from neural_optimizer_search.trials.check_trials import check_trials
 from neural_optimizer_search.trials.first_trials import find_trial_steps
 from neural_optimizer_search.trials.known_setting import find_space
@@ -53,7 +51,7 @@ from neural_optimizer_search.tuning.plan import (
     check_steps,
     find_default_steps,
 )
-from neural_optimizer_search.tuning.report import format_result
+from neural_optimizer_search.tuning.report import find_metric, format_result
 from neural_optimizer_search.tuning.study_file import StudyFile, create
 from neural_optimizer_search.tuning.tuner import NothingTrained, carry_out, count_spent, find_known_setting
 from neural_optimizer_search.user_error import UserError
@@ -201,7 +199,7 @@ def _tune(p, config, out, file):
 
         result = carry_out(objective, file.rule, protocol, plan, file, watch)
     file.require_in_place()  # otherwise the result would be written to the old place
-    metric = score_words(config.task, file.fingerprint).metric if config.reward != OF_LOSS else None
+    metric = find_metric(config.task, file.fingerprint, config.reward)
     text = format_result(result, what, protocol.final_steps, metric)
     write_whole(out / TUNED, lambda unfinished: unfinished.write_text(f"{text}\n"))
     print(f"\n{text}\n\nKept in {out}")

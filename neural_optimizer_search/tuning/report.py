@@ -5,16 +5,28 @@ import statistics
 from typing import Any, Optional
 
 from neural_optimizer_search.dsl.numbers import write_number
+from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.search.columns import format_columns
 from neural_optimizer_search.search.intervals import CONFIDENCE, find_probability, say_probability
-from neural_optimizer_search.search.score_words import Metric
+from neural_optimizer_search.search.score_words import Metric, score_words
 from neural_optimizer_search.search.snippet import write_snippet
 from neural_optimizer_search.search.verdict import correct, say_need, say_too_little
+from neural_optimizer_search.tasks.protocol import OF_LOSS
 from neural_optimizer_search.trials.study import TRIALS_FOR_IMPORTANCES
 from neural_optimizer_search.tuning.result import Measured, TuningResult
 
 FINALIST = ["reward", "standard error", "chosen by", "rate", "schedule", "weight decay", "update rule"]
 TUNED = ["", "importance", "given", "best", "among the best tenth of the trials"]
+
+
+def find_metric(task: str, fingerprint: Optional[Fingerprint], reward: str) -> Optional[Metric]:
+    """The `Metric` of which the rewards of a tuning are linear functions; None if they are not, or it is unknown.
+
+    Args:
+      task, fingerprint: See `score_words`.
+      reward: A key of `REWARDS`, which sets how a training is scored.
+    """
+    return None if reward == OF_LOSS else score_words(task, fingerprint).metric
 
 
 def format_result(result: TuningResult, what: str, steps: int, metric: Optional[Metric] = None) -> str:

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.optimizers import RuleOptimizer
 from neural_optimizer_search.schedule_shape import DECAYS, Schedule
 from neural_optimizer_search.search.score_words import Metric
 from neural_optimizer_search.search.snippet import write_snippet
+from neural_optimizer_search.tasks.protocol import OF_LOSS, REWARDS
 from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.tuning import Measured, Tuned, TuningResult
-from neural_optimizer_search.tuning.report import format_result
+from neural_optimizer_search.tuning.report import find_metric, format_result
 
 SETTING = Setting(parse_formula("Adam, beta_1=0.8"), 0.25, Schedule("cosine", 0.1), 0.01)
 
@@ -32,6 +34,14 @@ def test_the_metric_of_a_task_has_a_column():
 def test_a_finalist_that_diverged_has_no_value_of_the_metric():
     text = format_result(result(measured(rewards=(0.5, 0.0))), "mine:task", 24, Metric("mae", 2.0, 0.0))
     assert " ".join(text.splitlines()[2].split()).startswith("0.2500 ± 0.3536 - ")
+
+
+def test_rewards_of_the_loss_are_no_values_of_the_metric():
+    fingerprint = Fingerprint({}, {}, 2.0, 1.0, "mae", 1.5, 0.0)
+    metrics = {reward: find_metric("mine:task", fingerprint, reward) for reward in REWARDS}
+    assert metrics.pop(OF_LOSS) is None
+    assert set(metrics.values()) == {Metric("mae", 1.5, 0.0)}
+    assert find_metric("digits", None, "final_accuracy") is None
 
 
 def test_it_says_why_there_are_no_importances():
