@@ -24,7 +24,9 @@ class TaskConfig:
         f"what rules are measured on: {', '.join(TASKS)}, or module:attribute of your own",
         is_local=is_own,
     )
-    protocol: str = flag("default", "how children are trained: default, paper, or reduced for a quick try")
+    protocol: str = flag(
+        "default", "how rules are trained (steps, rates, seeds): default, paper, or reduced for a quick try"
+    )
     seeds_per_rule: Optional[int] = flag(
         None,
         "trainings of each rule, whose mean is the reward",
