@@ -2,6 +2,8 @@
 
 import json
 import math
+import pathlib
+import shutil
 
 import pytest
 import tensorflow_datasets as tfds
@@ -14,8 +16,10 @@ from benchmarks.trials.comparison import Choice
 from benchmarks.trials.contenders import read_contender
 from benchmarks.trials.records import trial_of
 from benchmarks.trials.trials import Metric
+from neural_optimizer_search.search.archive import read_archive
 from neural_optimizer_search.tasks.named_task import load
 
+RESULTS = pathlib.Path(__file__).parents[2] / "benchmarks" / "results" / "transfer"
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
@@ -52,6 +56,28 @@ def test_the_rule_is_trained_with_its_setting_and_the_others_are_tuned(tmp_path,
     before = (tmp_path / "rosenbrock-smoke.jsonl").read_text()
     assert main(words) == 0 and (tmp_path / "rosenbrock-smoke.jsonl").read_text() == before
     assert len(searched) == 1 and last["rule"] == "sign(m)" and last["known"] == {"Adam": 1.0}
+
+
+def test_a_rule_that_was_found_with_other_data_is_not_taken_for_this_one(tmp_path, monkeypatch, capfd):
+    """As the one in the repository, whose search saw photographs that test it."""
+    shutil.copy(RESULTS / "found.jsonl", tmp_path)
+    assert (tmp_path / "found.jsonl").read_text().count("\n") == 1
+    searched = []
+    found = transfer.Found("sign(m)", 3e-3, "linear", 0.0, 1.3, {})
+    monkeypatch.setattr(transfer, "search", lambda config: searched.append(config) or found)
+    monkeypatch.setattr(transfer, "load_tasks", lambda: None)
+    words = ["transfer", "--scale", "smoke", "--experiments", "rosenbrock", "--seeds", "2", "--runs", str(tmp_path)]
+    assert main(words) == 0 and len(searched) == 1
+    assert json.loads(capfd.readouterr().out.splitlines()[-1])["rule"] == "sign(m)"
+
+
+def test_the_search_begins_with_nothing_that_was_found_on_data_of_the_experiments(tmp_path, monkeypatch):
+    given = {}
+    monkeypatch.setattr(transfer, "run_search", lambda directory, flags, others: given.update(flags))
+    with pytest.raises(OSError):  # there is nothing to read
+        transfer.search(transfer.Config(runs=tmp_path))
+    archived = {one.rule.formula() for one in read_archive().rules}
+    assert given["start"] and archived.isdisjoint(given["start"]) and "archive" not in given["start"]
 
 
 def find_chance_of_less(own, others):

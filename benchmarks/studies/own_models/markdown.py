@@ -17,7 +17,7 @@ from benchmarks.studies.own_models.report import (
     geometric_mean,
     judge,
 )
-from benchmarks.studies.own_models.statistics import interquartile_mean
+from benchmarks.studies.own_models.statistics import bootstrap_tasks
 from benchmarks.studies.own_tasks import EIGHT, HELD_OUT
 from neural_optimizer_search.plurals import count_of
 
@@ -26,7 +26,7 @@ TITLES = {
     "optuna": "Optuna",
     "hyperband": "Hyperband",
     "catalogue": "catalogue",
-    "random": "random rules",
+    "random": "random forms",
     "adamw": "AdamW alone",
 }
 _TUNER = "optuna"
@@ -34,7 +34,7 @@ _OTHERS = {
     _TUNER: "Optuna, over stock optimizers and Muon",
     "hyperband": "Hyperband, over the same",
     "catalogue": "the rules of the catalogue, each trained once, the best tuned",
-    "random": "a search that tries random rules only",
+    "random": "a search that draws forms at random, and tunes the best of them and the best known optimizers",
     "adamw": "AdamW alone, tuned",
 }
 
@@ -62,9 +62,10 @@ def write_table(outcomes: Outcomes, trainings: int) -> str:
     means = [_write_gain(gains[arm]) if arm in gains and gains[arm].keys() >= whole else "" for arm in arms]
     if any(means):
         rows.append(["part of AdamW's error that it removes", *means])
-    times = [_write_time(outcomes, arm, trainings) for arm in arms]
-    if any(times):
-        rows.append(["processor time of `nos-search`, as a multiple", *times])
+    for title, field in (("gradient steps", "steps"), ("processor time", "time")):
+        ratios = [_write_ratio(outcomes, arm, trainings, field) for arm in arms]
+        if any(ratios):
+            rows.append([f"{title} of `nos-search`, as a multiple", *ratios])
     return _format(rows)
 
 
@@ -99,15 +100,16 @@ def _write_cell(outcomes, task, arm, trainings):
     return f"{found.difference:+.4f}, P {found.probability:.2f} ({spread}{found.splits})"
 
 
-def _write_time(outcomes, arm, trainings):
+def _write_ratio(outcomes, arm, trainings, field):
     """The geometric mean over the tasks."""
-    compared = [compare(outcomes, task, arm, trainings) for task in EIGHT if arm != SEARCH]
-    ratios = [one.time for one in compared if one.time > 0]  # NaN where none is known
+    compared = [getattr(compare(outcomes, task, arm, trainings), field) for task in EIGHT if arm != SEARCH]
+    ratios = [ratio for ratio in compared if ratio > 0]  # NaN where none is known
     return f"{geometric_mean(ratios):.2f}" if ratios else ""
 
 
 def _write_gain(by_task):
-    return f"{interquartile_mean(np.concatenate(list(by_task.values()))):+.1%}"
+    mean, low, high = bootstrap_tasks(by_task, np.random.default_rng(0))
+    return f"{mean:+.1%} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def write_result(outcomes: Outcomes, trainings: int) -> str:
@@ -128,7 +130,7 @@ def write_result(outcomes: Outcomes, trainings: int) -> str:
     fresh = max(len(outcome.scores) for outcome in outcomes.values())
     return (
         f"`nos-search` and other methods looked for an optimizer for each of {count_of(len(tasks), 'model')}, all "
-        f"with the same number of gradient steps ({trainings} trainings of the model). On this many models, what the "
+        f"with the same budget of gradient steps ({trainings} trainings of the model). On this many models, what the "
         "search found is better than what the other method found, level with it, or worse:\n\n"
         f"{_format(rows)}\n\n"
         "Better means that a training with its winner ends better with a probability P of at least "

@@ -23,7 +23,8 @@ class Comparison(NamedTuple):
       probability: Probability that a training with the search's winner ends better, the mean over splits.
       low, high: The lowest and the highest of a split; there are too few splits for an interval.
       difference: How much higher the score of the search's winner is, the mean over splits.
-      time: How many times the processor time of the arm the search took, the geometric mean over splits.
+      steps: How many times the gradient steps of the arm the search took, the geometric mean over splits.
+      time: How many times the processor time of the arm the search took, likewise.
       splits: Number of splits that both have.
     """
 
@@ -31,6 +32,7 @@ class Comparison(NamedTuple):
     low: float
     high: float
     difference: float
+    steps: float
     time: float
     splits: int
 
@@ -41,12 +43,13 @@ def compare(outcomes: Outcomes, task: str, arm: str, trainings: int) -> Comparis
     beside = ((outcomes.get(piece._replace(arm=SEARCH)), outcomes[piece]) for piece in others)
     both = [(own, other) for own, other in beside if own]
     if not both:
-        return Comparison(*[math.nan] * 5, splits=0)
+        return Comparison(*[math.nan] * 6, splits=0)
     chances = [find_improvement(own.scores, other.scores) for own, other in both]
     difference = float(np.mean([np.mean(own.scores) - np.mean(other.scores) for own, other in both]))
     measured = [(own.seconds, other.seconds) for own, other in both if own.seconds and other.seconds]
     time = geometric_mean([own / other for own, other in measured])
-    return Comparison(*mean_and_range(chances), difference, time, len(both))
+    steps = geometric_mean([own.winner.steps / other.winner.steps for own, other in both])
+    return Comparison(*mean_and_range(chances), difference, steps, time, len(both))
 
 
 def mean_and_range(values: Sequence[float]) -> tuple[float, float, float]:
@@ -74,8 +77,10 @@ def summarize(outcomes: Outcomes, trainings: int) -> dict[str, Any]:
     print(
         f"\n{trainings} trainings: score on test data at the end (range over splits); the probability that a training"
     )
-    print("with the search's winner ends better (range over splits); times as many steps as AdamW needs; minutes of")
-    print("processor time, and minutes that it took beside what else ran")
+    print(
+        "with the search's winner ends better (range over splits); how many times as many steps AdamW needs; minutes"
+    )
+    print("of processor time, and minutes that it took beside what else ran")
     for task in tasks:
         print(f"\n{task}{' (held out)' if task in HELD_OUT else ''}")
         titles = f"{'splits':>7s}{'score':>28s}{'P(search better)':>26s}{'steps':>8s}{'minutes':>9s}{'took':>7s}"
@@ -205,15 +210,18 @@ def summarize_budgets(outcomes: Outcomes, task: str) -> dict[str, Any]:
     print(f"{'':10s}" + "".join(f"{budget:>10,d}" for budget in budgets))
     for arm, by_budget in means.items():
         print(f"{arm:10s}" + "".join(f"{by_budget.get(budget, math.nan):10.4f}" for budget in budgets))
-    ahead = [budget for budget in budgets if all(_is_ahead(means, b) for b in budgets if b >= budget)]
-    pays = min(ahead, default=None)
-    print(f"From {pays} trainings on the search is ahead of all tuners." if pays else "The search is behind a tuner.")
+    tuners = [arm for arm in _order(piece.arm for piece in outcomes) if arm not in (SEARCH, "random")]
+    wins = [budget for budget in budgets if all(_wins(outcomes, task, tuners, b) for b in budgets if b >= budget)]
+    pays = min(wins, default=None)
+    print(f"From {pays:,} trainings on" if pays else "With no budget", end=" ")
+    print(f"the search wins against each tuner (with a probability of {WIN} or more).")
     return dict(task=task, means=means, pays_from=pays)
 
 
-def _is_ahead(means, budget):
-    tuners = [by[budget] for arm, by in means.items() if arm not in (SEARCH, "random") and budget in by]
-    return means.get(SEARCH, {}).get(budget, -math.inf) > max(tuners, default=math.inf)
+def _wins(outcomes, task, tuners, trainings):
+    """Whether the search wins against each tuner with a budget; not if a tuner was not measured with it."""
+    chances = [compare(outcomes, task, arm, trainings).probability for arm in tuners]
+    return bool(chances) and all(chance >= WIN for chance in chances)
 
 
 def _pick(outcomes, task, arm, trainings):

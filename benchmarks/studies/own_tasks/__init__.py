@@ -34,7 +34,8 @@ def full_name(name: str) -> str:
 _DATA = {
     **dict.fromkeys(map(full_name, ("images", "resnet", "separable", "autoencoder")), "cifar10"),
     **dict.fromkeys(("cifar10", "cifar10_wrn"), "cifar10"),
-    **dict.fromkeys(map(full_name, ("text", "transformer")), "wikitext2"),
+    **dict.fromkeys(map(full_name, ("text", "transformer", "table")), "wikitext2"),
+    **dict.fromkeys(map(full_name, ("characters", "capitals")), "multi30k"),
     **dict.fromkeys(("digits", "digits_mlp"), "digits"),
 }
 

@@ -2,7 +2,7 @@
 
 Each is hard for an optimizer in another way: stacked sigmoids, an embedding with an LSTM, convolutions, and residual
 branches with BatchNormalization. Photographs have 16x16 and 8x8 pixels, digits 8x8. The models of `own_tasks` are
-trained on other data, so rules that are found here may be tried there.
+trained on other data.
 """
 
 import functools
