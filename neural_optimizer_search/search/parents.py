@@ -70,7 +70,7 @@ class Parents:
         """Adds a trial that reached its end; it becomes a parent if it is among the best."""
         self._tried.append(tried)
         self._tried.sort(key=lambda one: -self._effects.correct(one.rewards))
-        share = math.ceil(self._config.parent_share * self._trials.total())
+        share = math.ceil(self._config.parent_share * sum(self._trials.values()))
         self.best = self._tried[: min(max(self._count, share), max(self._count, self._config.most_parents))]
 
     def choose(self, rng: np.random.Generator, in_space: bool = False) -> Optional[Individual]:
