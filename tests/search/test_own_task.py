@@ -1,6 +1,7 @@
 """A task of somebody's own, before the first rule: what is said, refused and recorded."""
 
 import contextlib
+import dataclasses
 import itertools
 import re
 import sqlite3
@@ -257,6 +258,19 @@ def test_a_worker_with_another_model_refuses(mine):
         ValueError, match=r"the model of own_task_.* is another in each process, .* loss is 1000 in one"
     ):
         task.child(task.protocols["default"])
+
+
+@pytest.mark.parametrize(("gpus", "off", "is_same"), [
+    ([], 1e-5, True), ([], 1e-3, False), (["a GPU"], 1e-3, True), (["a GPU"], 0.1, False),
+])  # fmt: skip
+def test_a_worker_on_a_gpu_has_the_same_model_although_it_rounds_more(mine, monkeypatch, gpus, off, is_same):
+    """Tasks are described on the CPU; a GPU multiplies with fewer digits."""
+    task = NamedTask(mine.task)
+    protocol = task.protocols["default"]
+    untrained = task.child(protocol).untrained_loss
+    monkeypatch.setattr("tensorflow.config.get_visible_devices", lambda kind: gpus)
+    with contextlib.nullcontext() if is_same else pytest.raises(ValueError, match="is another in each process"):
+        dataclasses.replace(task, untrained_loss=untrained * (1 + off)).child(protocol)
 
 
 DESCRIBE = Describer.__call__
