@@ -8,6 +8,9 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search.waiting import wait_for_any
 from neural_optimizer_search.workers.executor import Ask, Executor, TaskFailed
 
+# A few steps, however long a measurement takes.
+DESCENT = Ask("record_descent", measures=False)
+
 
 def record_descent(executor: Executor, ledger: Ledger, on_wait: Callable[[str], None] = lambda work: None) -> bool:
     """Records the first gradients of the task's child in the ledger, unless it has them.
@@ -26,7 +29,7 @@ def record_descent(executor: Executor, ledger: Ledger, on_wait: Callable[[str], 
       TaskFailed: If no worker can record them.
     """
     if ledger.run.descent is None:
-        asked = executor.submit(CATALOGUE["adam"].rule, Ask("record_descent"))
+        asked = executor.submit(CATALOGUE["adam"].rule, DESCENT)
         wait_for_any(executor, [asked], on_wait)
         recorded = asked.result()
         if isinstance(recorded, Evaluation):

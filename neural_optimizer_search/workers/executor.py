@@ -31,11 +31,13 @@ class Ask:
       method: The method's name, where `__call__` measures the rule; or a function of a module, which pickles by name.
       arguments: Keyword arguments. They must pickle.
       patience: How many times the executor's time limit of a rule the request may take.
+      measures: Whether an answer shows that rules of the task can be measured.
     """
 
     method: Union[str, Callable[..., Any]] = "__call__"
     arguments: Mapping[str, Any] = field(default_factory=dict)
     patience: float = 1.0
+    measures: bool = True
 
     def answer(self, evaluator: Any, rule: Rule) -> Any:
         """The answer of the evaluator, or of the function."""

@@ -149,7 +149,7 @@ class WorkerPool(Executor):
         with self._timed(worker, "one rule has been running", limit):
             answer = _check(worker.measure(job.rule, limit, job.ask), job.ask)
         if isinstance(answer, Measured):
-            self._any_measured = True
+            self._any_measured |= job.ask.measures
             job.future.set_result(answer.evaluation)
             return
         if isinstance(answer, Unmeasurable):

@@ -94,3 +94,12 @@ def test_the_bar_says_it_behind_its_note_until_something_is_done(make, monkeypat
 def test_a_rule_may_take_what_the_known_optimizers_tell(seconds, expected):
     known = [dataclasses.replace(fakes.fake_evaluation(RULE), seconds=s) for s in seconds]
     assert find_timeout(known) == expected
+
+
+def test_what_another_machine_took_sets_no_limit():
+    own, cached = (
+        [dataclasses.replace(fakes.fake_evaluation(RULE), seconds=s, cached=cached) for s in seconds]
+        for seconds, cached in (((7.0, 8.0), False), ((1.0, 500.0), True))
+    )
+    assert find_timeout([*own, *cached]) == 80
+    assert find_timeout(cached) == LONGEST_TIMEOUT

@@ -9,6 +9,7 @@ import pytest
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.progress import Progress
+from neural_optimizer_search.search.alike import DESCENT
 from neural_optimizer_search.workers.executor import LONGEST_TIMEOUT, MEASURE, Ask, Failure, TaskFailed
 from neural_optimizer_search.workers.pool import STARTS, WorkerPool
 from neural_optimizer_search.workers.worker import Failed, Measured, Ready, Unmeasurable
@@ -140,6 +141,29 @@ def test_rules_that_all_take_too_long_and_starts_too_are_told_with_what_to_do():
         pytest.raises(TaskFailed, match=r"60 s\. Give a longer --timeout\.$"),
     ):
         list(pool(RULES))
+
+
+def test_an_answer_that_measures_nothing_does_not_hide_that_all_rules_fail():
+    """A search first asks for the first gradients of the task, which take no time."""
+
+    class Slow(Worker):
+        def measure(self, rule, seconds, ask=MEASURE):
+            return Measured({"gradients": []}) if ask == DESCENT else Failed("timeout", "It took too long.")
+
+    with WorkerPool([Slow()]) as pool:
+        assert pool.submit(RULES[0], DESCENT).result(timeout=60) == {"gradients": []}
+        with pytest.raises(TaskFailed, match=r"It took too long\. Give a longer --timeout\.$"):
+            list(pool(RULES))
+
+
+def test_an_answer_that_measures_shows_that_the_task_works_whatever_it_is():
+    class Studied(Worker):
+        def measure(self, rule, seconds, ask=MEASURE):
+            return Measured({"runs": []}) if ask.method == "study" else Failed("timeout", "It took too long.")
+
+    with WorkerPool([Studied()]) as pool:
+        pool.submit(RULES[0], Ask("study")).result(timeout=60)
+        assert {e.status for e in pool(RULES)} == {"timeout"}
 
 
 def test_a_task_of_which_nothing_can_be_measured_is_said_at_once():

@@ -25,6 +25,7 @@ from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.rows import from_row, to_row, write_rule
 from neural_optimizer_search.schedule_shape import parse_schedule
+from neural_optimizer_search.search.alike import DESCENT
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.workers.config import WorkerConfig
@@ -107,7 +108,7 @@ def measure_in_full(
     task = find_task(full_name(name) if name in OWN_TASKS else name)
     protocol, kept = find_protocol(task, "default", racing=None), Kept(path)
     known, found = KNOWN_OPTIMIZERS, list(itertools.islice(rules, count))
-    questions = [(CATALOGUE["adam"].rule, _DESCENT), *((rule, _RUNS) for rule in (*known.values(), *found))]
+    questions = [(CATALOGUE["adam"].rule, DESCENT), *((rule, _RUNS) for rule in (*known.values(), *found))]
     of = [dict(task=name, ask=ask.method, rule=write_rule(rule)) for rule, ask in questions]
     if missing := kept.find_missing(of):
         with WorkerConfig(workers=workers).open_executor(task, protocol, data_dir) as executor:
@@ -117,7 +118,7 @@ def measure_in_full(
     return Measured(dict(zip(known, every)), every[len(known) :], make_descent(descent))
 
 
-_DESCENT, _RUNS = Ask("record_descent"), AskForRuns("measure_in_full")  # the names under which results are stored
+_RUNS = AskForRuns("measure_in_full")  # the method's name is the one under which results are stored
 
 
 def _require(answer):
