@@ -66,6 +66,8 @@ def fake_evaluation(rule, reward=None):
 class FakeTraining:
     """In place of a `ChildTraining`: what is trained has the made-up reward of its rule from the first step on."""
 
+    scale = (0.0, 1.0)
+
     def __init__(self, evaluate):
         self._evaluate = evaluate
 

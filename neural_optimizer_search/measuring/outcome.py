@@ -13,6 +13,11 @@ from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.schedule_shape import Schedule
 from neural_optimizer_search.tasks.child import Child
 from neural_optimizer_search.tasks.protocol import OF_LOSS, Protocol, make_reward
+from neural_optimizer_search.user_error import UserError
+
+
+class WrongScores(UserError):
+    """Scores of a task are out of range: no rule can be measured, because the best would be chosen by chance."""
 
 
 class Finals(NamedTuple):
@@ -35,19 +40,30 @@ class Outcomes:
 
     def __init__(self, protocol: Protocol, child: Child):
         self._protocol, self._metric_name, self._uniform_loss = protocol, child.metric_name, child.uniform_loss
-        self._worst, _ = child.scale
+        self._scale = child.scale
         self._reward = make_reward(protocol.reward, child.uniform_loss)
 
     def pay(self, run: TrainingRun) -> float:
-        """The reward of one run; 0 if it diverged."""
-        return float(self._reward(run.scores, run.losses)) if is_finite(run) else 0.0
+        """The reward of one run; 0 if it diverged.
+
+        Raises:
+          WrongScores: If its scores are out of range.
+        """
+        if not is_finite(run):
+            return 0.0
+        reward = float(self._reward(run.scores, run.losses))
+        if wrong := describe_wrong_scores([reward, *map(float, run.scores)], self._scale):
+            least, most = run.metrics.min(), run.metrics.max()
+            raise WrongScores(f"{wrong} The {self._metric_name} went from {least:.4g} to {most:.4g}.")
+        return reward
 
     def pay_part(self, run: TrainingRun) -> float:
-        """The reward of a run so far."""
+        """The reward of a run so far; see `pay`."""
         seen = run.steps // self._protocol.validate_every
         if not (run.finite and seen and np.isfinite(run.losses[:seen]).all()):
             return 0.0
-        return self.pay(run._replace(scores=run.scores[:seen], losses=run.losses[:seen]))
+        parts = dict(scores=run.scores[:seen], losses=run.losses[:seen], metrics=run.metrics[:seen])
+        return self.pay(run._replace(**parts))
 
     def describe_divergence(self, rates: Sequence[float]) -> dict[str, Any]:
         """The outcome if every rate of the sweep diverged; without rates, if the update itself is not finite."""
@@ -70,14 +86,10 @@ class Outcomes:
         """The outcome of the final runs; `unpaid` more seeds, which were not worth a run, count as 0.
 
         Raises:
-          ValueError: If scores are out of range.
+          WrongScores: If scores are out of range.
         """
         runs, described = finals.runs, self._describe_runs(finals, unpaid)
-        rewards, finite = described["rewards"], [run for run in runs if is_finite(run)]
-        if wrong := describe_wrong_scores([*rewards, *(score for run in finite for score in run.scores)]):
-            metrics = np.concatenate([run.metrics for run in finite])
-            raise ValueError(f"{wrong} The {self._metric_name} went from {metrics.min():.4g} to {metrics.max():.4g}.")
-        diverged = len(runs) - len(finite)
+        rewards, diverged = described["rewards"], sum(not is_finite(run) for run in runs)
         first = min(run.steps for run in runs)
         message = (
             f"Diverged in {diverged} of {len(runs)} final runs, first at step {first} of {finals.steps}."
@@ -105,19 +117,27 @@ class Outcomes:
         if self._protocol.reward == OF_LOSS:
             name, values, worst = "cross-entropy", [run.losses[-1] for run in runs], self._uniform_loss
         else:
-            name, values, worst = self._metric_name, [run.metrics[-1] for run in runs], self._worst
+            name, values, worst = self._metric_name, [run.metrics[-1] for run in runs], self._scale[0]
         return f"The {name} is {np.mean(values):.4g} at the end, and {worst:.4g} is paid nothing."
 
 
-def describe_wrong_scores(scores: Sequence[float]) -> str:
+def describe_wrong_scores(scores: Sequence[float], scale: tuple[float, float]) -> str:
     """A sentence if scores are out of range; else "".
 
-    Such scores cannot be rewards: the best rule would be chosen by chance.
+    Args:
+      scores: The scores of a task.
+      scale: Its `Child.scale`, which tells whether lower values of the metric are better.
     """
     if all(map(is_reward, scores)):
         return ""
+    worst, best = scale
+    advice = (
+        "Give `higher_is_better=False` if lower values of its metric are better; else map the metric to that range."
+        if worst < best
+        else f"A metric that can be below {best:g}, its best value, needs a function that maps it to a score from 0 "
+        "to 1."
+    )
     return (
-        "A task must have scores in [0, 1], where 1 is the best. Give `higher_is_better=False` if lower values of "
-        "its metric are better; else map the metric to that range. "
+        f"A task must have scores in [0, 1], where 1 is the best. {advice} "
         f"Received scores from {min(scores):.4g} to {max(scores):.4g}."
     )

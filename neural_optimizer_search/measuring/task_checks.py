@@ -57,7 +57,7 @@ def find_wrong_scores(child: Child, untrained: np.ndarray, repeated: Repeated) -
             "reward. Look at what it computes, and at the data."
         )
         return
-    outside = describe_wrong_scores([score, *map(float, repeated.first.scores)])
+    outside = describe_wrong_scores([score, *map(float, repeated.first.scores)], child.scale)
     if outside:
         yield outside
     elif score >= 1.0:

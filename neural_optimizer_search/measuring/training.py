@@ -51,6 +51,7 @@ class ChildTraining:
       child: A `Child`.
 
     Attributes:
+      scale: The child's `scale`.
       traces: The number of times that the training function was traced.
     """
 
@@ -58,6 +59,7 @@ class ChildTraining:
         self._pace = Pace()
         self._train_data = _tensors(child.train)
         self._validation_data = _tensors(child.validation)
+        self.scale = child.scale
         self._child = child._replace(train=None, validation=None)  # one copy of large data is enough
         self._initial: dict[int, list[tf.Tensor]] = {}
         self._large: dict[str, tf.Tensor] = {}  # the large ones of these, by a hash of their values

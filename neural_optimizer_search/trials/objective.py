@@ -7,13 +7,12 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from neural_optimizer_search.dsl.rule import Rule
-from neural_optimizer_search.measuring.outcome import describe_wrong_scores
+from neural_optimizer_search.measuring.outcome import WrongScores, describe_wrong_scores
 from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.tasks.protocol import Protocol, make_reward
 from neural_optimizer_search.trials.first_trials import count_probe_steps
 from neural_optimizer_search.trials.setting import Setting
-from neural_optimizer_search.user_error import UserError
 
 
 class Progress(NamedTuple):
@@ -95,8 +94,8 @@ class Objective:
             seen = run.steps // every
             scores, losses = run.scores[:seen].tolist(), run.losses[:seen].tolist()
             finite = run.finite and bool(np.isfinite(losses).all())
-            if finite and (wrong := describe_wrong_scores(scores)):
-                raise UserError(wrong)
+            if finite and (wrong := describe_wrong_scores(scores, self._train.scale)):
+                raise WrongScores(wrong)
             yield Progress(run.steps, float(self._pay(scores, losses)) if finite else 0.0, finite)
             if not finite:
                 return

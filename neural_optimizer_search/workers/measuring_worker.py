@@ -15,6 +15,7 @@ from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.measuring.joint import JointEvaluator
 from neural_optimizer_search.measuring.kept_runs import CannotKeep
+from neural_optimizer_search.measuring.outcome import WrongScores
 from neural_optimizer_search.measuring.progress import Progress, told_to
 from neural_optimizer_search.tasks import UnknownTask
 from neural_optimizer_search.tasks.joint_task import JointTask, Measurable
@@ -61,7 +62,7 @@ class MeasuringWorker:
             with told_to(self._hear):
                 found = ask.answer(self._evaluate, rule)
             return Measured(dataclasses.replace(found, worker=self._name) if isinstance(found, Evaluation) else found)
-        except CannotKeep as error:
+        except (CannotKeep, WrongScores) as error:
             return Unmeasurable(str(error))
         except (MemoryError, tf.errors.ResourceExhaustedError) as error:
             return Failed("out of memory", *_describe(error))

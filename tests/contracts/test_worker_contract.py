@@ -16,6 +16,7 @@ from environments import python_path
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.kept_runs import CannotKeep
+from neural_optimizer_search.measuring.outcome import WrongScores
 from neural_optimizer_search.measuring.progress import tell
 from neural_optimizer_search.measuring.racing import Bar
 from neural_optimizer_search.workers import process_workers, ray_workers
@@ -58,6 +59,9 @@ class Evaluates:
 
     def lose(self, rule):
         raise CannotKeep("The disk is full.")
+
+    def score_wrongly(self, rule):
+        raise WrongScores("A task must have scores in [0, 1].")
 
     def look_in_vain(self, rule):
         raise LookupError("nothing there")
@@ -170,6 +174,12 @@ def test_a_long_silence_is_a_failure(worker, monkeypatch):
 def test_what_cannot_be_kept_is_no_fault_of_the_rule(worker):
     answer = worker.measure(parse_formula("m"), SECONDS, Ask("lose"))
     assert answer == Unmeasurable("The disk is full.")
+
+
+def test_scores_out_of_range_are_the_tasks_fault_so_no_rule_is_measured(worker):
+    """Otherwise the best rules would fail, and the search would return the best of the others."""
+    answer = worker.measure(parse_formula("m"), SECONDS, Ask("score_wrongly"))
+    assert answer == Unmeasurable("A task must have scores in [0, 1].")
 
 
 @pytest.mark.parametrize(("ask", "message"), [

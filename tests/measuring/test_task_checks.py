@@ -88,6 +88,17 @@ def test_scores():
     assert nothing.startswith("The accuracy is nan before and after a training with Adam")
     (outside,) = find([0.5, 0.0, 0.5], 3.0)
     assert outside.startswith("A task must have scores in [0, 1]") and outside.endswith("from 0.5 to 3.")
+    assert "Give `higher_is_better=False` if lower values" in outside
+
+
+def test_a_metric_below_its_best_value_is_told_what_to_do():
+    """Such as a likelihood of densities, whose logarithm has no bound."""
+    below = Repeated(run(0.8, 1.25), run(0.8, 1.25), [])
+    (told,) = find_wrong_scores(child(worst_best=(1.4, 0.0), metric="loss"), np.float32([0.0, 1.4, 1.4]), below)
+    assert told == (
+        "A task must have scores in [0, 1], where 1 is the best. A metric that can be below 0, its best value, needs "
+        "a function that maps it to a score from 0 to 1. Received scores from 0 to 1.25."
+    )
 
 
 def test_state_outside():

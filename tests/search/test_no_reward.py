@@ -9,6 +9,7 @@ from tiny_searches import TINY, trained
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.evaluation import without_reward
 from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.measuring.outcome import WrongScores
 from neural_optimizer_search.search import command
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS, require_reward
 from neural_optimizer_search.tasks import KerasTask
@@ -39,6 +40,10 @@ def constant(value):
     return lambda targets, predictions: tf.fill([tf.shape(targets)[0]], value)
 
 
+def below_0(targets, predictions):
+    return tf.math.log(tf.reduce_mean(tf.square(targets - predictions), axis=-1) + 1e-6) + 1.0
+
+
 def evaluate(task, formula="g"):
     return Evaluator(task, task.protocols["default"])(parse_formula(formula))
 
@@ -51,6 +56,14 @@ def test_a_score_out_of_range_is_refused_with_what_was_received(score):
     ) as error:
         evaluate(task)
     assert "\n" not in str(error.value)
+
+
+@ONCE
+def test_a_loss_that_can_be_below_0_is_refused_when_a_rule_reaches_it():
+    """Whatever Adam reaches: whoever is best would have no reward."""
+    task = keras_task(metric=below_0, higher_is_better=False)
+    with pytest.raises(WrongScores, match=r"A metric that can be below 0, .* below_0 went from -"):
+        evaluate(task)
 
 
 @ONCE
