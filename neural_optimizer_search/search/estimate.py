@@ -15,7 +15,7 @@ from neural_optimizer_search.tasks.protocol import Protocol
 # Observed in searches on digits and on tables: the average steps of known optimizers, of rules that may be stopped,
 # and of other rules, each as a share of the maximum steps of a rule.
 KNOWN_STEPS, RACED_STEPS, WHOLE_STEPS = (0.7, 1.0), (0.2, 0.9), (0.7, 1.0)
-TRIAL_STEPS = (0.6, 2.0)  # of a rule in a search for settings, as a multiple of one training
+TRIAL_STEPS = (0.6, 2.0)  # of a rule in a search for settings on one task, as a multiple of one training
 # The duration of a step, relative to one with Adam on a quiet core. The duration of the workers' starts, and of
 # tracing for fresh seeds, relative to describing the task without its trainings.
 STEP_SECONDS, STARTS, TRACES = (0.7, 2.5), (1.0, 3.0), (0.1, 0.5)
@@ -121,7 +121,7 @@ def _find_steps(plan, described, most, known):
     ends = []
     if limits.rules is not None:
         if plan.tries_settings:
-            of_rules = Range(*TRIAL_STEPS).times(limits.rules * protocol.final_steps)
+            of_rules = _find_trial(described).times(limits.rules)
         else:
             of_rules = Range(*(RACED_STEPS if protocol.racing else WHOLE_STEPS)).times(limits.rules * most)
         if limits.patience is not None:
@@ -138,6 +138,15 @@ def _find_steps(plan, described, most, known):
     # A limit of minutes may end the search before the first round.
     least = 0 if limits.minutes is not None else share * (steps + known).low // cost
     return steps, Range(least, share * (steps + known).high // cost)
+
+
+def _find_trial(described):
+    """The steps of a rule in a search for settings."""
+    if len(described) == 1:
+        return Range(*TRIAL_STEPS).times(described[0][1].final_steps)
+    # Each task is trained with every seed, and a rule may be stopped after the first, whichever that will be.
+    each = [len(protocol.seeds) * protocol.final_steps for _, protocol in described]
+    return Range(min(each), sum(each))
 
 
 def _tune(tuning, protocol, others):

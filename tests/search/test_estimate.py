@@ -15,7 +15,14 @@ from neural_optimizer_search.search.constants import (
 )
 from neural_optimizer_search.search.cost import make_plan
 from neural_optimizer_search.search.description_table import Described, format_tables
-from neural_optimizer_search.search.estimate import Plan, Range, estimate, guess_fresh_seconds
+from neural_optimizer_search.search.estimate import (
+    STEP_SECONDS,
+    TRIAL_STEPS,
+    Plan,
+    Range,
+    estimate,
+    guess_fresh_seconds,
+)
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.registry import find_algorithm
 from neural_optimizer_search.tasks.protocol import Racing
@@ -38,6 +45,18 @@ def test_what_is_longer_takes_longer():
         assert other.whole.low > base.whole.low and other.whole.high > base.whole.high, more
     raced = find(dict(rules=100), dataclasses.replace(fakes.TINY, racing=Racing()))
     assert raced.search.low < base.search.low and raced.search.high <= base.search.high
+
+
+def test_a_trial_on_several_tasks_trains_every_seed_on_each():
+    """Unlike on one task, where most trials end in their first training; a rule may be stopped after one task."""
+    long = dataclasses.replace(fakes.TINY, final_steps=3 * fakes.TINY.final_steps)
+    plan = Plan(Limits(rules=10), 1, 6, 0, 0, ConstantsConfig(), 10.0, tries_settings=True)
+    one, both = (estimate(plan, [(FOUND, p) for p in tasks]).search for tasks in ([long], [fakes.TINY, long]))
+    seconds = Range(*STEP_SECONDS).times(FOUND.seconds / FOUND.steps)
+    trainings = len(fakes.TINY.seeds) * fakes.TINY.final_steps
+    assert both.low == pytest.approx(10 * trainings * seconds.low)
+    assert both.high == pytest.approx(10 * (trainings + 3 * trainings) * seconds.high)
+    assert one.high == pytest.approx(10 * TRIAL_STEPS[1] * long.final_steps * seconds.high)
 
 
 def test_workers_without_a_rule_save_no_time():
