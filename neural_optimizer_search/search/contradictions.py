@@ -1,5 +1,6 @@
 """Flags of `nos-search` that contradict each other; each ends the command with one line."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -68,9 +69,15 @@ def _check_space(config, p):
         if getattr(config, name):
             p.error(f"argument --{name}: not allowed with --space {COMPOSED}, whose strings have no iterations.")
     try:
-        config.make_space()
+        space = config.make_space()
     except ValueError as error:
         p.error(f"argument --depth: {error}")
+    most, strings = find_algorithm(config.algorithm).most_strings, math.prod(space.sizes)
+    if most is not None and strings > most:
+        p.error(
+            f"argument --depth: must be lower with --algorithm {config.algorithm}, which goes through at most "
+            f"{most:.2g} strings. Received: {config.depth}, for {strings:.2g} strings."
+        )
 
 
 def _check_several(config, p):

@@ -1,5 +1,6 @@
 """Exhaustive search: every string of a space, in order."""
 
+import math
 from collections.abc import Sequence
 from typing import Optional
 
@@ -13,6 +14,8 @@ from neural_optimizer_search.search.registry import AlgorithmEntry
 # Strings per proposal, of which the few legal ones are its rules. This must not change: a proposal's strings follow
 # from its number, and the number of rules among them is unknown beforehand.
 BATCH = 1000
+# NumPy finds the tokens of a string from its number, which has 64 bits.
+MOST_STRINGS = 2**63 - 1
 
 
 class Exhaustive(Algorithm):
@@ -25,7 +28,7 @@ class Exhaustive(Algorithm):
 
     def __init__(self, space: Space, completed: int = 0):
         self._space, self._completed = space, completed
-        self._strings_in_all = int(np.prod(space.sizes))
+        self._strings_in_all = math.prod(space.sizes)
         self.share = 0.0
 
     def propose(self, number: int) -> Optional[Proposal]:
@@ -59,4 +62,5 @@ ENTRY = AlgorithmEntry(
     "Exhaustive search",
     lambda setting: Exhaustive(setting.space, setting.ledger.steps),
     defaults={"pipeline": 1, "budget": None},
+    most_strings=MOST_STRINGS,
 )

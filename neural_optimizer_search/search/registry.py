@@ -88,6 +88,7 @@ class AlgorithmEntry:
         it is unknown. It is needed only to estimate how many workers are kept busy.
       smallest_batch: The fewest rules that it can be asked to propose at a time; None if it does not read
         `SearchSetting.batch_sizes`, and `--batch_size` is an error.
+      most_strings: The most strings, legal or not, that a space may have for it; None for any number.
       check_state: Checks the files in `SearchSetting.directory`. It takes the directory, the run's id and the number
         of steps in the ledger, and returns a few words on the files, or raises `Damaged`. None if there are none.
     """
@@ -101,6 +102,7 @@ class AlgorithmEntry:
     batch: Optional[int] = None
     paper_batch: Optional[int] = None
     smallest_batch: Optional[int] = None
+    most_strings: Optional[int] = None
     check_state: Optional[Callable[[Path, str, int], str]] = None
 
     def find_batch(self, preset: str) -> Optional[int]:

@@ -113,6 +113,11 @@ def test_a_whole_space_needs_no_budget(tmp_path, capfd, trains_nothing):
             "argument --batch_size: not allowed with --algorithm exhaustive, whose batches have a size of their own.",
         ),
         (
+            ["--algorithm", "exhaustive", "--depth", "4"],
+            "argument --depth: must be lower with --algorithm exhaustive, which goes through at most 9.2e+18 strings. "
+            "Received: 4, for 7.5e+21 strings.",
+        ),
+        (
             ["--async", "--pipeline", "2"],
             "argument --pipeline: not allowed with --async, which learns from whichever batch is finished first. ",
         ),
