@@ -67,7 +67,7 @@ class Training:
         recorded=False,
     )
     resume: Optional[Path] = flag(
-        None, "continue a training; --iterations may be larger", parse=path, metavar="RUN", recorded=False
+        None, "continue a training; --iterations may change", parse=path, metavar="RUN", recorded=False
     )
 
 

@@ -123,8 +123,13 @@ def _resume(p, given, stack):
         p.error(f"argument --resume: {error} Put back a copy of the file; without it the training begins anew.")
     except (OSError, MemoryError) as error:
         p.error(f"argument --resume: cannot read {out / saved.STATE}: {error}")
-    if not made_here:
-        _save_config(p, "--resume", out, found, recorded.config)
+    done = 0 if last is None else last.number
+    if "iterations" in given and config.iterations < done:
+        p.error(
+            f"argument --iterations: must be at least {done}, as many as are done. Received: {config.iterations}."
+        )
+    if config != recorded.config or not made_here:
+        _save_config(p, "--resume", out, found, config)
     return _Work(out, found, family, config, lock, last)
 
 

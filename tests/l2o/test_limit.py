@@ -78,7 +78,7 @@ def test_a_resumed_training_has_the_same_limit(tmp_path, monkeypatch, capsys, st
     monkeypatch.setitem(FAMILIES, "bowls", BOWLS)
     (tmp_path / "run").mkdir()
     saved.save_config(tmp_path / "run", Training("bowls"), LIMITED)
-    for flags in (["--iterations", "0"], ["--limit", "0.5"]):
+    for flags in (["--iterations", "0"], ["--limit", "0.5", "--iterations", "1"]):
         assert training.main(["--resume", str(tmp_path / "run"), *flags]) == 0
     expected = states[1][1]
     found = saved.load_state(tmp_path / "run", 2)

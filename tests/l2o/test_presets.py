@@ -87,7 +87,7 @@ def test_another_preset_is_refused(tmp_path, capsys):
 
 def test_a_resumed_training_near_its_targets_is_the_same_as_undisturbed(tmp_path, iterations):
     begin(tmp_path / "run")
-    for flags in (["--iterations", "0"], ["--iterations", "1"], ["--preset", "paper"]):
+    for flags in (["--iterations", "0"], ["--iterations", "1"], ["--preset", "paper", "--iterations", "2"]):
         assert training.main(["--resume", "run", *flags]) == 0
     found, expected = saved.load_state(tmp_path / "run", 2), iterations[2]
     assert found.number == 2 and found.merit == expected.merit

@@ -1,5 +1,6 @@
 """The directory of a training: who may go on with it, and what becomes of it when something goes wrong."""
 
+import dataclasses
 import errno
 import gc
 import json
@@ -161,11 +162,44 @@ def test_the_same_family_may_be_named(tmp_path):
     assert training.main(["--resume", "run", "--family", OWN]) == 0
 
 
-def test_more_iterations_of_one_time_are_not_recorded_with_the_origin(tmp_path):
-    trainings.write(tmp_path / "run")
-    give_origin(tmp_path / "run", None)
-    assert training.main(["--resume", "run", "--iterations", "6"]) == 0
-    assert saved.load_config(tmp_path / "run").config == trainings.CONFIG
+@pytest.mark.parametrize("made_here", [True, False])
+@pytest.mark.parametrize("iterations", [3, 8])
+def test_other_iterations_are_recorded_whoever_made_the_training(iterations, made_here, capsys, tmp_path, stand_in):
+    """So that what a stopped training says to go on with is enough."""
+    directory = tmp_path / "run"
+    trainings.write(directory)
+    if not made_here:
+        give_origin(directory, None)
+
+    def stop():
+        stand_in["then"] = lambda: None
+        raise MemoryError
+
+    stand_in["then"] = stop
+    assert "When that is fixed: nos-learn --resume run" in stopped(
+        capsys, "--resume", "run", "--iterations", iterations
+    )
+    assert saved.load_config(directory).config == dataclasses.replace(trainings.CONFIG, iterations=iterations)
+    assert recorded_origin(directory)["path"] == str(directory) and not saved.is_finished(directory)
+    assert training.main(["--resume", "run"]) == 0
+    assert saved.load_state(directory, 2).number == iterations and saved.is_finished(directory)
+
+
+def test_fewer_iterations_than_are_done_are_refused(capsys, tmp_path):
+    directory = tmp_path / "run"
+    trainings.write(directory, state=trainings.new_state(2))
+    before = {path.name: path.read_bytes() for path in directory.iterdir()}
+    said = refused(["--resume", "run", "--iterations", "1"], capsys)
+    assert "argument --iterations: must be at least 2, as many as are done. Received: 1." in said
+    assert {path.name: path.read_bytes() for path in directory.iterdir()} == {**before, saved.LOCK: b""}
+    assert training.main(["--resume", "run", "--iterations", "2"]) == 0
+
+
+def test_a_training_of_an_earlier_release_may_have_done_more_than_it_records(tmp_path):
+    directory = tmp_path / "run"
+    trainings.write(directory, state=trainings.new_state(trainings.CONFIG.iterations + 1))
+    assert training.main(["--resume", "run"]) == 0
+    assert saved.load_config(directory).config == trainings.CONFIG
 
 
 # -- One directory, one thing, one process -----------------------------------------------------------
