@@ -19,6 +19,13 @@ class Bowls(Family):
         return 0.5 * tf.reduce_sum(curvatures[:, None] * (x - centers[:, None]) ** 2, axis=-1)
 
 
+class SteepBowls(Bowls):
+    """A hundred times as high, so that every rate of momentum is too large."""
+
+    def values(self, data, x):
+        return 100.0 * super().values(data, x)
+
+
 class RoundBowls(Family):
     """‖x - m‖²."""
 
@@ -31,7 +38,7 @@ class RoundBowls(Family):
         return tf.reduce_sum((x - data[0][:, None]) ** 2, axis=-1)
 
 
-BOWLS = Bowls()
+BOWLS, STEEP = Bowls(), SteepBowls()
 TINY = GuidedPolicySearchConfig(
     functions=8, runs=6, horizon=8, history=4, iterations=2, updates=1500, validation=10, validation_steps=12
 )

@@ -68,6 +68,9 @@ def learn(
 
     Yields:
       A `TrainingState` after each iteration, starting with the imitation of momentum.
+
+    Raises:
+      FloatingPointError: If momentum or the policy diverges on too many functions.
     """
     functions = family.sample(config.functions, [config.seed, TRAINING])
     validation = family.sample(config.validation, [config.seed, VALIDATION])
@@ -109,7 +112,9 @@ def _fit_policy(config, batches, policy, seed):
     which = _stack([_number_precisions(batch) + first for batch, first in zip(batches, firsts)], 0)
     seen = _stack([observe_all(batch.trajectories, config.history) for batch in batches], 1)
     steps = _stack([batch.steps for batch in batches], 1)
-    finite = np.isfinite(steps).all(axis=-1)
+    with np.errstate(over="ignore"):
+        squares = steps**2  # the fit adds them up
+    finite = _is_finite(seen).all(axis=-1) & _is_finite(squares).all(axis=-1)
     if not finite.any():
         raise FloatingPointError("No function has a target to fit the policy to. Give it more functions.")
     seen, steps, which = seen[finite], steps[finite], which[finite]
@@ -119,7 +124,19 @@ def _fit_policy(config, batches, policy, seed):
     # Only the ratios of the precisions matter; with a mean of 1, one learning rate suits all families.
     precisions = precisions / (np.einsum("nii->n", precisions)[which].mean() / dimension)
     random = int(np.random.default_rng(seed).integers(2**31))
-    return fit(policy, seen, steps, precisions, which, config.updates, random)
+    policy = fit(policy, seen, steps, precisions, which, config.updates, random)
+    if not all(_is_finite(array).all() for array in policy.arrays().values()):
+        raise FloatingPointError(
+            "The policy has weights that are no finite numbers, because values or gradients of the functions are too "
+            "large or too small for float32. Scale the functions."
+        )
+    return policy
+
+
+def _is_finite(array):
+    """Where numbers are finite in float32, in which policies are fitted and saved."""
+    with np.errstate(over="ignore"):
+        return np.isfinite(array.astype(np.float32))
 
 
 def _number_precisions(batch):

@@ -5,7 +5,7 @@ from typing import Union
 
 import numpy as np
 
-from neural_optimizer_search.l2o.trajectories import Policy, cap, run
+from neural_optimizer_search.l2o.trajectories import CAP, Policy, cap, run
 from neural_optimizer_search.objectives import Objectives
 
 RATES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -90,9 +90,25 @@ def tune_momentum(
 
     Returns:
       (rates, decays): floats, or `[F]` each.
+
+    Raises:
+      FloatingPointError: If the values of most functions end above `CAP`.
     """
     grid = np.array(list(itertools.product(RATES, DECAYS)))
     runs = [run(objectives, momentum_policy(rate, decay, history), start, steps, history) for rate, decay in grid]
     values = np.stack([one.values[..., 1:] for one in runs])
     means = cap(values).mean(axis=(2, 3))
-    return tuple((grid[means.mean(axis=1).argmin()] if choice == "shared" else grid[means.argmin(axis=0)]).T)
+    best = means.mean(axis=1, keepdims=True).argmin(axis=0) if choice == "shared" else means.argmin(axis=0)
+    ends = values[best, np.arange(len(objectives)), :, -1]
+    # A comparison with NaN is False.
+    _require_descent(~(ends <= CAP).all(axis=-1))
+    return tuple((grid[best[0]] if choice == "shared" else grid[best]).T)
+
+
+def _require_descent(diverged):
+    if diverged.mean() > 0.5:
+        raise FloatingPointError(
+            f"Gradient descent with momentum, which is imitated first, ends above {CAP:g} on {diverged.sum()} of "
+            f"{len(diverged)} functions with the best of its rates, which are {RATES[0]:g} to {RATES[-1]:g}. "
+            "Scale the values of the functions down."
+        )

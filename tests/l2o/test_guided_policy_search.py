@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from bowls import BOWLS, TINY
+from bowls import BOWLS, STEEP, TINY
 
 from neural_optimizer_search.l2o import guided_policy_search as gps
 from neural_optimizer_search.l2o import targets
@@ -130,6 +130,44 @@ def test_momentum_is_that_of_the_table():
     policy = momentum_policy(0.1, 0.5, history=3)
     seen = np.array([0, 0, 0, 4.0, 2.0, 1.0]).reshape(1, 1, 6)  # three changes, then gradients, the newest first
     assert policy(seen).item() == pytest.approx(-0.1 * (4 + 0.5 * 2 + 0.25 * 1))
+
+
+@ONCE
+@pytest.mark.parametrize("choice", ["shared", "each"])
+def test_functions_on_which_momentum_diverges_are_an_error(choice):
+    said = (
+        r"ends above 1000 on 6 of 6 functions with the best of its rates, which are 0\.1 to 10\. "
+        r"Scale the values of the functions down\."
+    )
+    with pytest.raises(FloatingPointError, match=said):
+        tune_momentum(STEEP.sample(6, 0), starts(6, 1, 2, 1), 8, 25, choice)
+
+
+@ONCE
+def test_a_few_functions_on_which_momentum_diverges_are_none():
+    few = [np.concatenate(parts) for parts in zip(BOWLS.sample(4, 0).data, BOWLS.sample(2, 1).data)]
+    few[0][4:] *= 100
+    functions = type(BOWLS.sample(1, 0))(BOWLS, tuple(few))
+    rate, _ = tune_momentum(functions, starts(6, 1, 2, 1), 8, 25)
+    assert rate == tune_momentum(functions[:4], starts(6, 1, 2, 1)[:4], 8, 25)[0]
+
+
+@ONCE
+@pytest.mark.parametrize("step", [1e30, 1e51])
+def test_steps_too_long_for_the_fit_are_left_out(step):
+    """It squares them in float32; those of 1e51 are infinite there."""
+    batch = targets.imitate_momentum(TINY, BOWLS.sample(8, [0, gps.TRAINING])).batch
+    batch.steps[1] = step
+    fitted = gps._fit_policy(dataclasses.replace(TINY, updates=50), [batch], None, [0])
+    assert all(np.isfinite(part).all() for part in fitted.arrays().values())
+
+
+@ONCE
+def test_weights_that_are_no_numbers_are_an_error(iterations, monkeypatch):
+    broken = iterations[0].policy._replace(first_bias=np.full(50, 1e39))  # infinite in float32
+    monkeypatch.setattr(gps, "fit", lambda *arguments: broken)
+    with pytest.raises(FloatingPointError, match=r"weights that are no finite numbers.*Scale the functions\."):
+        next(gps.learn(TINY, BOWLS))
 
 
 @ONCE

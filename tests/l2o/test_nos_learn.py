@@ -182,3 +182,10 @@ def test_a_policy_that_diverges_everywhere_is_one_line(tmp_path, capsys, monkeyp
     begin(tmp_path / "run")
     assert training.main(["--resume", str(tmp_path / "run")]) == 1
     assert "nos-learn: In iteration 1" in capsys.readouterr().err
+
+
+def test_functions_that_are_too_steep_are_one_line(tmp_path, capsys):
+    assert training.main(["--family", "bowls:STEEP", "--functions", "8", "--out", str(tmp_path / "run")]) == 1
+    said = capsys.readouterr()
+    assert "Scale the values of the functions down." in said.err and "more functions" not in said.err
+    assert "Use it" not in said.out and not (tmp_path / "run" / saved.POLICY).exists()
