@@ -32,6 +32,8 @@ RANGES = {
 
 LIMITS = (0.01, 1000.0)
 
+_STEADY = PRESETS["steady"]
+
 
 def family_name(text: str) -> str:
     """Parses the value of `--family`."""
@@ -124,20 +126,20 @@ class GuidedPolicySearchConfig:
         24, "rounds of guided policy search", parse=whole_number(*RANGES["iterations"]), changeable=True
     )
     momentum: str = flag(
-        "shared",
+        _STEADY["momentum"],
         "what is imitated first",
         choices=CHOICES["momentum"],
-        default_text=f"shared; in preset paper {PRESETS['paper']['momentum']}",
+        default_text=f"{_STEADY['momentum']}; in preset paper {PRESETS['paper']['momentum']}",
     )
-    near: str = "policy"
+    near: str = _STEADY["near"]
     bound: float = 0.3
     noise: float = 0.7
     least_noise: float = 0.03
-    kept: int = 4
+    kept: int = _STEADY["kept"]
     updates: int = 6000
-    compressed: bool = True
-    output_bias: bool = False
-    chosen: str = "best"
+    compressed: bool = _STEADY["compressed"]
+    output_bias: bool = _STEADY["output_bias"]
+    chosen: str = _STEADY["chosen"]
     validation: int = 100
     validation_steps: int = 100
     limit: Optional[float] = flag(

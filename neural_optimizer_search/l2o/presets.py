@@ -11,10 +11,10 @@ CHOICES = {
 # Family -> number of functions to learn on, as in the paper; your own family gets the default.
 FUNCTIONS = {"logistic": 90, "robust": 120, "classifier": 80, "logistic_2d": 90}
 # "steady" keeps policies from diverging; "paper" follows section 5 of the paper.
-PRESETS = {
+PRESETS: dict[str, dict[str, Any]] = {
     "steady": dict(kept=4, momentum="shared", near="policy", compressed=True, output_bias=False, chosen="best"),
     "paper": dict(kept=1, momentum="each", near="target", compressed=False, output_bias=True, chosen="last"),
 }
 # Settings that trainings of earlier releases do not record, because there was no other choice.
-EARLIER: dict[str, Any] = {name: PRESETS["steady"][name] for name in ("near", "compressed", "output_bias", "chosen")}
+EARLIER = {name: PRESETS["steady"][name] for name in ("near", "compressed", "output_bias", "chosen")}
 EARLIER.update(limit=None, anew=False)

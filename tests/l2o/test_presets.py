@@ -8,7 +8,7 @@ import pytest
 from bowls import BOWLS, TINY
 
 from neural_optimizer_search.l2o import PredictedStepDescent, saved, targets, training
-from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig, Training
+from neural_optimizer_search.l2o.config import Training
 from neural_optimizer_search.l2o.guided_policy_search import TRAINING, learn
 from neural_optimizer_search.l2o.linearization import last_state, shift_states
 from neural_optimizer_search.l2o.momentum import momentum_gain, momentum_policy
@@ -34,12 +34,6 @@ def iterations():
 
 
 # -- What they are ---------------------------------------------------------------------------------
-
-
-def test_steady_is_what_the_settings_are_without_a_preset():
-    defaults = dataclasses.asdict(GuidedPolicySearchConfig())
-    assert PRESETS["steady"] == {name: defaults[name] for name in PRESETS["steady"]}
-    assert Training.preset == "steady" and defaults["limit"] is None
 
 
 def test_paper_is_what_the_paper_says():
