@@ -103,7 +103,7 @@ def published_rules() -> str:
 
 
 def result_of_own_models() -> str:
-    """One sentence that compares search with tuning on user-defined models."""
+    """A table that compares search with tuning on user-defined models, with a sentence before it and one after."""
     return markdown.write_result(markdown.read_outcomes(OWN_MODELS), TRAININGS)
 
 

@@ -6,8 +6,6 @@ written as in "powersign?base=2" and "addsign?alpha=2&beta=0.8@cosine". Every fi
 OUT/EXPERIMENT-SCALE.jsonl, or OUT/EXPERIMENT-SCALE-DATA.jsonl for the user's own data, and not repeated.
 """
 
-# `flag` creates a dataclass field.
-
 import argparse
 import dataclasses
 import functools

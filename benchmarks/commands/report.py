@@ -5,8 +5,6 @@
 prints a table for each experiment, writes its plots, and updates the part of OUT/README.md between two markers.
 """
 
-# `flag` creates a dataclass field.
-
 import functools
 import os
 import pathlib

@@ -7,8 +7,6 @@ r"""A table of the reward of every distinct rule of depth 1, to compare search a
 The first command trains for an hour or two on two cores; the second writes its ledger to `TABLE`.
 """
 
-# `flag` makes a dataclass field.
-
 import contextlib
 import csv
 import functools

@@ -8,8 +8,6 @@ repeated. With `--presets steady paper`, it learns policies with both presets an
 hand-made optimizers.
 """
 
-# `flag` makes a dataclass field.
-
 import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence

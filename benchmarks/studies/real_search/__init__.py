@@ -10,8 +10,6 @@ on the test split.
 Stopped searches resume, and finished ones are not repeated.
 """
 
-# `flag` makes a dataclass field.
-
 import csv
 import pathlib
 import statistics

@@ -9,8 +9,6 @@ validation cross-entropy in the last third of the run) / log(classes), and the a
     python -m benchmarks.run schedules_and_constants --workers 2 --task cifar10 --protocol reduced --data_dir DATA
 """
 
-# `flag` makes a dataclass field.
-
 import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -11,8 +11,6 @@ before it learns from the previous one, so that workers need not wait.
 Finished searches are kept in RESULTS/search_algorithms.jsonl and not repeated.
 """
 
-# `flag` makes a dataclass field.
-
 import math
 import pathlib
 from collections.abc import Sequence

@@ -8,8 +8,6 @@ the column "fit" shows. The winner of each search is trained with fresh seeds an
     python -m benchmarks.run stock_optimizers --data_dir DATA --tasks table --budget 30 --searches 1 --fresh_seeds 3
 """
 
-# `flag` makes a dataclass field.
-
 import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass

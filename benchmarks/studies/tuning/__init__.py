@@ -9,8 +9,6 @@ seeds and measured once on test data.
     python -m benchmarks.run tuning --data_dir DATA --tasks table --fit_tasks table --trials 20 --budget 40 --seeds 1
 """
 
-# `flag` makes a dataclass field.
-
 import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass
