@@ -31,6 +31,7 @@ from neural_optimizer_search.files import require_regular, write_whole
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.user_error import UserError
 
 TITLE = "the reward of every distinct rule of depth 1, as a file for search_algorithms"
@@ -52,7 +53,7 @@ class Config:
 def run(config: Config) -> dict[str, Any]:
     """Writes the table of a finished search; returns its size and its best rewards."""
     try:
-        ledger = Ledger(config.run / "ledger.sqlite", read_only=True)
+        ledger = Ledger(config.run / LEDGER, read_only=True)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"argument RUN: {config.run} is not a run of nos-search: {error}") from None
     rows = write_table(ledger, config.table)

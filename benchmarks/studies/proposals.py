@@ -29,7 +29,6 @@ from neural_optimizer_search.command_line import shorten, whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
-from neural_optimizer_search.search.intervals import find_probability
 from neural_optimizer_search.search.ranking import read_ranking
 from neural_optimizer_search.search.registry import algorithm_names
 from neural_optimizer_search.search.verdict import least_probability
@@ -157,7 +156,7 @@ def read_found(ledger: Ledger) -> Found:
 
     def beats(other):
         least = least_probability(len(compared))
-        return any((_probability(one, other) or 0.0) >= least for one in compared)
+        return any((ranking.find_probability(one, other) or 0.0) >= least for one in compared)
 
     return Found(
         steps=sum(count for name, count in steps.items() if name != "fresh seeds"),
@@ -171,11 +170,6 @@ def read_found(ledger: Ledger) -> Found:
         beats_all=beats(ranking.reference),
         rule=best.name,
     )
-
-
-def _probability(one, other):
-    own, others = (dict(zip(e.seeds, e.rewards)) for e in (one.last, other.last))
-    return find_probability([own[seed] - others[seed] for seed in own if seed in others])
 
 
 def summarize(title: str, found: Mapping[str, Sequence[Found]]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.known_optimizers import KNOWN_OPTIMIZERS
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import search
@@ -97,7 +98,7 @@ def run(config: Config) -> dict[str, Any]:
 def _measure(executor, out, seed, config):
     """The figures of one search: rules per hour, shares of its time, and its own milliseconds per rule."""
     out.mkdir()
-    ledger = Ledger(out / "ledger.sqlite", config={})
+    ledger = Ledger(out / LEDGER, config={})
     watched = Watched(executor)
     score = EvaluationRecorder(watched, ledger, screen=Screen())
     space = search_space(config.space, config.depth)

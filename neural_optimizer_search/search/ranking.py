@@ -134,12 +134,21 @@ class Ranking:
         """The number of found rules that were measured with fresh seeds."""
         return sum(one.fresh is not None for one in self.found)
 
-    def find_probability(self, contender: Contender) -> Optional[float]:
-        """The probability that a rule is better than `reference`, by the seeds that both have: see `intervals`."""
-        if contender.fresh is None or self.reference is None or self.reference.fresh is None:
+    def find_probability(self, contender: Contender, other: Optional[Contender] = None) -> Optional[float]:
+        """The probability that a rule is better than another, by the fresh seeds that both have: see `intervals`.
+
+        Args:
+          contender: The rule.
+          other: The other one; None for `reference`.
+
+        Returns:
+          The probability; None if one of them has no fresh seeds, or both have fewer than two in common.
+        """
+        other = other or self.reference
+        if contender.fresh is None or other is None or other.fresh is None:
             return None
-        own, other = (dict(zip(fresh.seeds, fresh.rewards)) for fresh in (contender.fresh, self.reference.fresh))
-        return find_probability([own[seed] - other[seed] for seed in own if seed in other])
+        own, others = (dict(zip(fresh.seeds, fresh.rewards)) for fresh in (contender.fresh, other.fresh))
+        return find_probability([own[seed] - others[seed] for seed in own if seed in others])
 
     def shorten(self, contender: Contender) -> Rule:
         """The shortest rule that behaves like this one and passes the screen."""

@@ -12,6 +12,7 @@ from benchmarks import run
 from benchmarks.studies import proposals
 from neural_optimizer_search import flags, parse_formula
 from neural_optimizer_search.search.config import SearchConfig
+from neural_optimizer_search.search.ranking import Contender, Ranking
 from neural_optimizer_search.search.run_config import RunConfig
 from neural_optimizer_search.workers.config import EXECUTORS
 
@@ -33,10 +34,10 @@ def test_arms_that_contradict_themselves(bad):
 def test_the_gain_is_that_of_the_rule_that_no_fresh_seed_chose(monkeypatch):
     def contender(name, place, reward):
         measured = fakes.fake_evaluation(parse_formula("g"), reward)
-        return SimpleNamespace(name=name, place=place, fresh=measured, last=measured)
+        return Contender(name, measured, fresh=measured, place=place)
 
     adam = contender("Adam", 1, 0.4)
-    ranking = SimpleNamespace(found=[contender("a", 2, 0.9), contender("b", 1, 0.5)], known=[adam], reference=adam)
+    ranking = Ranking((contender("a", 2, 0.9), contender("b", 1, 0.5)), (adam,))
     monkeypatch.setattr(proposals, "read_ranking", lambda ledger: ranking)
     ledger = SimpleNamespace(count_steps=dict, counts=lambda: dict(trained=2), evaluations=list)
     found = proposals.read_found(ledger)

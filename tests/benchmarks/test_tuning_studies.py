@@ -209,6 +209,9 @@ def test_the_study_of_schedules_and_constants(trained, tmp_path, capsys):
     assert [line.split()[0] for line in best] == ["Adam", "AddSign"]
     settings = json.loads(last)["settings"]
     assert all(len(one["rewards"]) == 2 for one in settings)
+    losses = [make_up(one).loss for one in trained if one.seed >= FRESH_SEED]
+    rewards = [reward for one in settings for reward in one["rewards"]]
+    assert sorted(rewards) == pytest.approx(sorted(max(0.0, 1.0 - loss / math.log(10)) for loss in losses))
     assert len((tmp_path / "schedules_and_constants_digits.csv").read_text().splitlines()) == 1 + len(settings)
 
 

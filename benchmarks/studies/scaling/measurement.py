@@ -16,6 +16,7 @@ from neural_optimizer_search import Rule
 from neural_optimizer_search.dsl.presets import search_space
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.algorithm import Algorithm, Proposal
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.loop import search
@@ -139,7 +140,7 @@ def time_search(
     config = dataclasses.replace(CONTROLLERS["ppo"]["fast"], batch_size=batch)
     with contextlib.ExitStack() as stack:
         scratch = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        ledger = stack.enter_context(contextlib.closing(Ledger(scratch / "ledger.sqlite", {})))
+        ledger = stack.enter_context(contextlib.closing(Ledger(scratch / LEDGER, {})))
         algorithm = Timed(Controller(SPACE, config, asked.repeat, scratch / "controller"), clock.process_time)
         recorder = make_recorder(sleeper, ledger)
         steps = search(algorithm, recorder, ledger, Limits(), ahead, pipeline=pipeline)

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from benchmarks.studies.common.trainings import FRESH_SEED, Train, Trained, Training
 from benchmarks.studies.schedules_and_constants.settings import Setting
+from neural_optimizer_search.tasks import TASKS
+from neural_optimizer_search.tasks.protocol import OF_LOSS, make_reward
 
 RATES = tuple(10.0 ** (i / 2) for i in range(-9, 5))
 NEAR = tuple(10.0 ** (i / 2) for i in range(-2, 3))  # factors of the best constant rate of a rule
@@ -20,17 +22,13 @@ class Measured(NamedTuple):
       rate: The chosen learning rate.
       loss: The mean loss by which it was chosen.
       fresh: The trainings with fresh seeds.
+      rewards: The reward `OF_LOSS` of the mean loss at the end of each of them; 0 if it diverged.
     """
 
     rate: float
     loss: float
     fresh: list[Trained]
-
-    @property
-    def rewards(self) -> list[float]:
-        """1 - cross-entropy / log(10) for each fresh seed, for ten classes: at least 0, and 0 if it diverged."""
-        worst = math.log(10)
-        return [max(0.0, 1.0 - (worst if one.loss is None else one.loss) / worst) for one in self.fresh]
+    rewards: list[float]
 
 
 class Measurement:
@@ -43,6 +41,7 @@ class Measurement:
 
     def __init__(self, config: Any, train: Train):
         self._config, self._train = config, train
+        self._reward = make_reward(OF_LOSS, math.log(TASKS[config.task].classes))
 
     def sweep(self, rates: Mapping[Setting, Sequence[float]]) -> dict[Setting, tuple[float, float]]:
         """Setting -> (its best rate, that rate's mean loss)."""
@@ -58,7 +57,11 @@ class Measurement:
         chosen = self.sweep({one: [best[one.name] * factor for factor in NEAR] for one in settings})
         pairs = [(setting, rate) for setting, (rate, _) in chosen.items()]
         trained = self._train_all(pairs, range(FRESH_SEED, FRESH_SEED + self._config.fresh_seeds))
-        return {setting: Measured(*chosen[setting], trained[setting, rate]) for setting, rate in pairs}
+        return {setting: self._judge(*chosen[setting], trained[setting, rate]) for setting, rate in pairs}
+
+    def _judge(self, rate, loss, fresh):
+        rewards = [0.0 if one.loss is None else self._reward([], [one.loss]) for one in fresh]
+        return Measured(rate, loss, fresh, rewards)
 
     def _losses(self, pairs, seeds):
         return {

@@ -18,6 +18,7 @@ from neural_optimizer_search.measuring.recording import make_descent
 from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
+from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.algorithm import Algorithm
 from neural_optimizer_search.search.batch_sizes import BatchSizes
 from neural_optimizer_search.search.evolution import Evolution, EvolutionConfig
@@ -84,7 +85,7 @@ def replay(name: str, seed: int, budget: int, table: pathlib.Path = TABLE) -> Re
     name = PIPELINED.get(title, title)
     space, curve = read_space(table), []
     with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch:
-        ledger = Ledger(pathlib.Path(scratch, "ledger.sqlite"), config={})
+        ledger = Ledger(pathlib.Path(scratch, LEDGER), config={})
         score = EvaluationRecorder(
             InProcess(look_up),
             ledger,
