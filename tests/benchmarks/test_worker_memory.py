@@ -21,3 +21,12 @@ def test_a_process_that_ends_is_named(tmp_path):
     config = worker_memory.Config(models=("cifar10",), steps=4, data_dir=str(tmp_path))
     with pytest.raises(StudyFailed, match=r"^fit of cifar10 ended: .*data_dir"):
         worker_memory.measure("fit", "cifar10", 1, config)
+
+
+def test_a_process_that_is_killed_is_named(tmp_path, monkeypatch):
+    killed = tmp_path / "python"
+    killed.write_text("#!/bin/sh\nkill -KILL $$\n")
+    killed.chmod(0o700)
+    monkeypatch.setattr(worker_memory.sys, "executable", str(killed))
+    with pytest.raises(StudyFailed, match=r"^fit of digits ended: code -9, and it wrote nothing$"):
+        worker_memory.measure("fit", "digits", 1, worker_memory.Config(steps=4))

@@ -70,7 +70,9 @@ def measure(kind: str, model: str, count: int, config: Config) -> list[dict[str,
         processes = [stack.enter_context(_start(kind, model, config)) for _ in range(count)]
         for process in processes:
             if process.stdout.readline() != "trained\n":
-                raise StudyFailed(f"{kind} of {model} ended: {process.communicate()[1].strip().splitlines()[-1]}")
+                written = process.communicate()[1].strip()  # nothing if the kernel killed it, for its memory
+                reason = written.splitlines()[-1] if written else f"code {process.returncode}, and it wrote nothing"
+                raise StudyFailed(f"{kind} of {model} ended: {reason}")
         found = []
         for process in processes:
             process.stdin.write("measure\n")
