@@ -108,7 +108,7 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	$(call install,.venv,constraints.txt,-e ".[tf-agents$(comma)distributed$(comma)benchmarks$(comma)test$(comma)lint]",three minutes)
 
 $(INSTALLED_KERAS3): setup.cfg pyproject.toml constraints-keras3.txt
-	$(call install,.venv-keras3,constraints-keras3.txt,-e ".[search$(comma)l2o$(comma)jax$(comma)tune$(comma)test$(comma)docs]" tf_keras optax,a minute)
+	$(call install,.venv-keras3,constraints-keras3.txt,-e ".[search$(comma)l2o$(comma)jax$(comma)test$(comma)docs]" tf_keras optax,a minute)
 
 $(INSTALLED_TORCH): setup.cfg pyproject.toml constraints-torch.txt
 	$(call install,.venv-torch,constraints-torch.txt,-e ".[torch]" pytest pytest-xdist,two minutes and 3 GB)

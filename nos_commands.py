@@ -25,7 +25,7 @@ COMMANDS = {
     "nos-search": Command("neural_optimizer_search.search.command", "search", "searches for update rules"),
     "nos-report": Command("neural_optimizer_search.report.command", "search", "shows what a search found, as a page"),
     "nos-promote": Command("neural_optimizer_search.promotion.command", "search", "trains the best rules for longer"),
-    "nos-tune": Command("neural_optimizer_search.tuning.command", "tune", "tunes the constants of a rule"),
+    "nos-tune": Command("neural_optimizer_search.tuning.command", "search", "tunes the constants of a rule"),
     "nos-optimizers": Command("neural_optimizer_search.listing", "", "lists rules, or prints one as a file"),
     "nos-learn": Command(
         "neural_optimizer_search.l2o.training", "l2o", "learns an optimizer for a family of functions"

@@ -35,6 +35,13 @@ def read_scripts():
     return dict(line.split(" = ") for line in lines)
 
 
+def test_every_command_names_an_extra():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    extras = config["options.extras_require"]
+    assert {command.extra for command in nos_commands.COMMANDS.values() if command.extra} <= set(extras)
+
+
 def test_every_command_leads_to_its_main(monkeypatch):
     modules = []
 

@@ -72,7 +72,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Tunes a rule from the command line; returns the exit code."""
     p = flags.build_parser("nos-tune", __doc__, TuneConfig, PlaceConfig)
     given = vars(p.parse_args(argv))
-    require(p, "tune", "tqdm")
+    require(p, "search", "tqdm")
     config, out, file = _open_old(p, given) if "resume" in given else _open_new(p, given)
     again = f"nos-tune --resume {quote(out)}"
     console.goes_on(f"What was measured is kept. Go on with: {again}", f"When that is fixed: {again}")
