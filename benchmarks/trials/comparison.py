@@ -31,13 +31,11 @@ def compare(
       list_options: Function from a contender's name to a tuple of dicts, the options to try it with.
       metric: The validation metric.
       records: The finished trials, which are not repeated.
-      measure: Function that runs a list of trials and adds each record as it arrives.
+      measure: Function that runs those of a list of trials that have no record, and adds each record as it arrives.
     """
 
     def make_wave(trials):
-        missing = [trial for trial in dict.fromkeys(trials) if trial not in records]
-        if missing:
-            measure(missing)
+        measure(list(dict.fromkeys(trials)))
 
     tried = [(name, tuple(sorted(option.items()))) for name in contenders for option in list_options(name)]
     make_wave(Trial(name, rate, option, TUNING_SEED) for name, option in tried for rate in sweep.learning_rates)

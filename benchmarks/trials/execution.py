@@ -62,7 +62,10 @@ def trial_runner(
 def measure_trials(
     contenders: Mapping[str, Contender], records: Records, run_trials: RunTrials, bar: Any
 ) -> Callable[[list[Trial]], None]:
-    """The `measure` argument of `compare`: runs trials, stores each record as it arrives, and advances a tqdm bar.
+    """The `measure` argument of `compare`: runs the trials that have no record, stores each, and moves a tqdm bar.
+
+    The bar counts each trial once it has a record, whether of this call or of an earlier one; so the records may also
+    hold trials that this comparison does not ask for.
 
     Args:
       contenders: The contenders, by their names in the trials.
@@ -72,8 +75,9 @@ def measure_trials(
     """
 
     def measure(trials: list[Trial]) -> None:
-        bar.update(len(records) - bar.n)  # trials of earlier calls
-        for trial, result in run_trials([(trial, contenders[trial.contender]) for trial in trials]):
+        missing = [trial for trial in trials if trial not in records]
+        bar.update(len(trials) - len(missing))
+        for trial, result in run_trials([(trial, contenders[trial.contender]) for trial in missing]):
             records.add(trial, result)
             bar.set_postfix_str(f"{trial.contender} {trial.learning_rate:.2g}: {result['best']}", refresh=False)
             bar.update()

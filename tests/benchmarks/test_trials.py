@@ -1,11 +1,14 @@
 """The comparisons, on made-up trainings."""
 
+import contextlib
 import dataclasses
+import io
 import itertools
 import json
 import math
 
 import pytest
+from tqdm import tqdm
 
 from benchmarks.commands import report
 from benchmarks.experiments import EXPERIMENTS
@@ -14,6 +17,7 @@ from benchmarks.trials import pictures
 from benchmarks.trials.arguments import plain_name
 from benchmarks.trials.comparison import choose, compare, count_missing, count_trials, find_choice
 from benchmarks.trials.contenders import SCHEDULES, Contender, read_contender
+from benchmarks.trials.execution import measure_trials
 from benchmarks.trials.records import OtherSetting, Records
 from benchmarks.trials.summary import (
     compare_steps,
@@ -56,6 +60,8 @@ def compared(path, sweep=SWEEP, list_options=list_no_options, stop_after=None):
 
     def measure(trials):
         for trial in trials:
+            if trial in records:
+                continue
             if len(made) == stop_after:
                 raise KeyboardInterrupt
             made.append(trial)
@@ -85,6 +91,23 @@ def test_a_second_factor_refines_the_best_rate_so_far(tmp_path):
     best = BEST_RATE["g@constant"]
     assert first[3:] == pytest.approx([best * 10**power for power in (-0.5, 0.5, -0.25, 0.25)])
     assert compared(tmp_path / "records.jsonl", twice)[1] == []
+
+
+@pytest.mark.parametrize("seeds", [3, 1])
+def test_the_bar_ends_at_its_total_although_the_records_hold_others(tmp_path, seeds):
+    """Such as those of other contenders or seeds, or of a call that was stopped."""
+    with contextlib.suppress(KeyboardInterrupt):
+        compared(tmp_path / "records.jsonl", dataclasses.replace(SWEEP, seeds=3), stop_after=15)
+    (_, name), sweep = SWEEP.contenders, dataclasses.replace(SWEEP, seeds=seeds)
+    records, bar = Records(tmp_path / "records.jsonl", Setting(sweep)), tqdm(disable=False, file=io.StringIO())
+    assert len(records) == 15
+
+    def run_trials(jobs):
+        return ((trial, made_up(trial)) for trial, _ in jobs)
+
+    measure = measure_trials({name: read_contender(name)}, records, run_trials, bar)
+    compare(sweep, [name], list_no_options, ACCURACY, records, measure)
+    assert bar.n == count_trials(sweep, [name], list_no_options)
 
 
 def test_what_is_random_differs_from_training_to_training():
