@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 
+import data_dir
 import marks
 import numpy as np
 import pytest
@@ -19,6 +20,14 @@ from neural_optimizer_search.optimizers import CATALOGUE
 from neural_optimizer_search.tasks.wide_resnet import WideResNet
 
 SHAPE = (32, 32, 3)
+
+
+def test_the_tests_find_the_images_in_tfds_or_beside_the_other_data(tmp_path, monkeypatch):
+    tfds = tmp_path / "tfds"
+    tfds.mkdir()
+    for given, found in ((tmp_path, str(tfds)), (tfds, str(tfds)), ("", "")):
+        monkeypatch.setenv("NOS_DATA_DIR", str(given))
+        assert data_dir.find_data_dir() == found
 
 
 def parameters(depth, width):
