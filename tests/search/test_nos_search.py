@@ -114,8 +114,8 @@ def test_a_whole_space_needs_no_budget(tmp_path, capfd, trains_nothing):
         ),
         (
             ["--algorithm", "exhaustive", "--depth", "4"],
-            "argument --depth: must be lower with --algorithm exhaustive, which goes through at most 9.2e+18 strings. "
-            "Received: 4, for 7.5e+21 strings.",
+            "argument --depth: must be lower with --algorithm exhaustive, which goes through at most 9.2e+18 "
+            "strings. Received: 4, for 7.5e+21 strings.",
         ),
         (
             ["--async", "--pipeline", "2"],
