@@ -73,7 +73,7 @@ MAY_IMPORT = {
         DSL,
         *core("command_line", "file_lock", "files", "measuring", "origin", "schedule_shape", "user_error"),
     },
-    f"{CORE}.trials": {DSL, *core("files", "measuring", "schedule_shape", "tasks", "user_error")},
+    f"{CORE}.trials": {DSL, *core("files", "measuring", "schedule_shape", "tasks")},
     f"{CORE}.search": {
         DSL,
         *core("keras_versions", "measuring", "optimizers", "records", "schedule_shape", "tasks", "trials", "workers"),
