@@ -78,8 +78,9 @@ class WorkerConfig:
         f"time limit for a rule in seconds; the start of a worker has it too, but at least {LEAST_START_TIMEOUT}",
         parse=whole_number(1, LONGEST_TIMEOUT),
         metavar="SECONDS",
-        default_text="ten times what the slowest known optimizer took, at least a minute; known optimizers have no "
-        f"limit as long as their trainings go on; {FIRST_TIMEOUT} for a start, which has no limit on Ray",
+        default_text="ten times what the slowest known optimizer took, at least a minute; known optimizers, and all "
+        f"rules if the cache had all of these, have no limit as long as their trainings go on; {FIRST_TIMEOUT} for a "
+        "start, which has no limit on Ray",
         changeable=True,
     )
 
