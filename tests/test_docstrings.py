@@ -10,22 +10,26 @@ import neural_optimizer_search
 import tf_agents_env
 from neural_optimizer_search.keras_versions import BACKEND
 
+ROOT = pathlib.Path(__file__).parents[1]
 # What is written for other backends than TensorFlow.
 FOR = {"on_keras": ("jax",), "on_torch": ("torch",)}
 
 
-def list_modules():
+def list_modules(*roots):
     """Module -> its source."""
     modules = {}
-    for package in (neural_optimizer_search, tf_agents_env):
-        (root,) = map(pathlib.Path, package.__path__)
+    for root in map(pathlib.Path, roots):
         for path in sorted(root.rglob("*.py")):
             name = ".".join(path.relative_to(root.parent).with_suffix("").parts)
             modules[name.removesuffix(".__init__")] = path.read_text()
     return modules
 
 
-MODULES = list_modules()
+MODULES = list_modules(*neural_optimizer_search.__path__, *tf_agents_env.__path__)
+# They are not installed, and need more than the core does.
+OTHER_EXAMPLES = [
+    name for name, source in list_modules(ROOT / "benchmarks", ROOT / "tools").items() if ">>>" in source
+]
 
 
 def load(name):
@@ -40,6 +44,12 @@ def load(name):
 def test_examples(name):
     ran = doctest.testmod(load(name))
     assert ran.attempted > 0 and ran.failed == 0
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("name", OTHER_EXAMPLES)
+def test_examples_of_what_is_not_installed(name):
+    test_examples(name)
 
 
 @pytest.mark.parametrize("name", [name for name, source in MODULES.items() if ">>>" not in source])

@@ -26,7 +26,7 @@ def rewrite_links(markdown: str, source: str, page: str, pages: Mapping[str, str
       >>> import pathlib
       >>> from tools.site.links import rewrite_links
       >>> pages = {"CONTRIBUTING.md": "contributing.md"}
-      >>> rewrite_links("[How](../CONTRIBUTING.md#style)", "docs/a/b.md", "a/b.md", pages, pathlib.Path())
+      >>> rewrite_links("[How](../../CONTRIBUTING.md#style)", "docs/a/b.md", "a/b.md", pages, pathlib.Path())
       '[How](../contributing.md#style)'
     """
 
