@@ -100,6 +100,18 @@ def test_more_rules_go_on_with_those_that_are_there(evaluator, tmp_path):
     assert len(evaluator.asked) == 10 + 3
 
 
+def test_what_another_protocol_measured_is_measured_again(evaluator, tmp_path, monkeypatch):
+    path, find_protocol = tmp_path / "digits.jsonl", full_measurements.find_protocol
+    measure_in_full("digits", draw_distinct_rules(0, (2,)), 2, path)
+    monkeypatch.setattr(
+        full_measurements,
+        "find_protocol",
+        lambda *arguments, **changes: find_protocol(*arguments, **changes, sweep_steps=7),
+    )
+    measure_in_full("digits", draw_distinct_rules(0, (2,)), 2, path)
+    assert len(evaluator.asked) == 2 * (10 + 2)
+
+
 def test_a_rule_that_cannot_be_measured_is_one_sentence(evaluator, tmp_path, monkeypatch):
     failed = without_reward(parse_formula("g"), "killed", "Its process ended.")
     monkeypatch.setattr(full_measurements.AskForRuns, "answer", lambda ask, evaluator, rule: failed)

@@ -13,9 +13,10 @@ import tensorflow as tf
 
 from benchmarks import run
 from benchmarks.studies import StudyFailed, schedules_and_constants, stock_optimizers, tuning
+from benchmarks.studies.common import trainings as common_trainings
 from benchmarks.studies.common.fitting import Fitted
 from benchmarks.studies.common.kept import Kept
-from benchmarks.studies.common.trainings import FRESH_SEED, Trained
+from benchmarks.studies.common.trainings import FRESH_SEED, Trained, Training
 from benchmarks.studies.schedules_and_constants.settings import RULES, Setting, list_settings, put_together
 from benchmarks.studies.stock_optimizers import random_search
 from benchmarks.studies.stock_optimizers.kinds import KINDS, change, describe, draw, make_optimizer, parameters
@@ -97,6 +98,19 @@ def test_a_failure_ends_no_other_measurement(tmp_path):
     with concurrent.futures.ThreadPoolExecutor(1) as pool, pytest.raises(StudyFailed, match="seed 1"):
         Kept(path).add_finished({pool.submit(measure, of["seed"]): of for of in keys}, "rule")
     assert Kept(path).find_missing(keys) == [1, 3]
+
+
+def test_what_another_protocol_trained_is_trained_again(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(common_trainings, "set_environment", lambda: None)
+    monkeypatch.setattr(common_trainings, "process_pool", concurrent.futures.ThreadPoolExecutor)
+    monkeypatch.setattr(common_trainings, "train_once", lambda one, *more: made.append(one) or make_up(one))
+    wanted = [Training("digits", "Adam", 0.01, seed) for seed in range(2)]
+    for steps in (100, 100, 200):
+        monkeypatch.setattr(common_trainings, "find_protocol", lambda task, name, steps=steps: (name, steps))
+        with common_trainings.trainings(tmp_path / "trainings.jsonl", 1) as train:
+            assert [one.score for one in train(wanted)] == [make_up(one).score for one in wanted]
+    assert sorted(made) == sorted(2 * wanted)
 
 
 # -- Stock optimizers ------------------------------------------------------------------------------

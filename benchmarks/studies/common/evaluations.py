@@ -22,12 +22,12 @@ def evaluate_rules(
       name: Name of the task, as for --task.
       protocol: The name of one of its protocols.
       rules: `Rule`s.
-      path: The file that stores the measurements.
+      path: The file that stores the measurements, each with the fields of its protocol.
       workers: Number of rules to measure at a time; None for one per core.
     """
     task, kept = find_task(name), Kept(path)
     chosen = find_protocol(task, protocol, racing=None)
-    of = [dict(task=name, protocol=protocol, rule=write_rule(rule)) for rule in rules]
+    of = [dict(task=name, protocol=repr(chosen), rule=write_rule(rule)) for rule in rules]
     if missing := kept.find_missing(of):
         with WorkerConfig(workers=workers).open_executor(task, chosen, None) as executor:
             kept.add_finished({executor.submit(rules[i]): of[i] for i in missing}, "rule", to_row)

@@ -98,7 +98,7 @@ def measure_in_full(
       name: Name of a shipped task, or of one of `own_tasks`.
       rules: Rules, such as those of `draw_distinct_rules`.
       count: Number of rules.
-      path: The file that stores measurements.
+      path: The file that stores measurements, each with the fields of its protocol.
       workers: Number of rules to measure at a time; None for one per core.
       data_dir: The `tensorflow_datasets` directory for shipped tasks.
 
@@ -109,7 +109,8 @@ def measure_in_full(
     protocol, kept = find_protocol(task, "default", racing=None), Kept(path)
     known, found = KNOWN_OPTIMIZERS, list(itertools.islice(rules, count))
     questions = [(CATALOGUE["adam"].rule, DESCENT), *((rule, _RUNS) for rule in (*known.values(), *found))]
-    of = [dict(task=name, ask=ask.method, rule=write_rule(rule)) for rule, ask in questions]
+    made = dict(task=name, protocol=repr(protocol))
+    of = [dict(made, ask=ask.method, rule=write_rule(rule)) for rule, ask in questions]
     if missing := kept.find_missing(of):
         with WorkerConfig(workers=workers).open_executor(task, protocol, data_dir) as executor:
             kept.add_finished({executor.submit(*questions[i]): of[i] for i in missing}, "rule", _require)

@@ -76,7 +76,7 @@ def trainings(path: pathlib.Path, workers: int, data_dir: Optional[str] = None) 
     """A context that yields a callable: trainings -> their results, in the same order.
 
     Args:
-      path: The file that stores them.
+      path: The file that stores them, each with the fields of its protocol.
       workers: Number of trainings at once, each in a process with one thread.
       data_dir: The `tensorflow_datasets` directory for shipped tasks.
     """
@@ -85,7 +85,7 @@ def trainings(path: pathlib.Path, workers: int, data_dir: Optional[str] = None) 
     with process_pool(workers) as pool:
 
         def train(wanted):
-            of = [one._asdict() for one in wanted]
+            of = [dict(one._asdict(), protocol=repr(find_protocol(one.task, one.protocol))) for one in wanted]
             missing = kept.find_missing(of)
             seeds = tuple(dict.fromkeys(wanted[i].seed for i in missing))
             running = {pool.submit(train_once, wanted[i], data_dir, seeds): of[i] for i in missing}
@@ -95,9 +95,15 @@ def trainings(path: pathlib.Path, workers: int, data_dir: Optional[str] = None) 
         yield train
 
 
+@functools.cache
+def find_protocol(task: str, name: str) -> Any:
+    """The protocol of a `Training`."""
+    return find_task(task).protocols[name]
+
+
 def train_once(training: Training, data_dir: Optional[str] = None, seeds: Sequence[int] = ()) -> Trained:
     """Trains a child; `seeds` are those of trainings that will soon follow."""
-    protocol = find_task(training.task).protocols[training.protocol]
+    protocol = find_protocol(training.task, training.protocol)
     how = protocol.final_steps, protocol.validate_every, parse_schedule(training.schedule), training.weight_decay
     child_training = _trace(training.task, training.protocol, training.on_test, data_dir)
     child_training.prepare(seeds)
