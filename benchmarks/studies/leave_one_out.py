@@ -24,7 +24,6 @@ from benchmarks.studies import StudyFailed
 from benchmarks.studies.archive import apart_flag, keep_flag, make_archive, searches_flag, top_flag
 from benchmarks.studies.archive.candidates import Searched, read_searches
 from benchmarks.studies.archive.ranks import shorten_name
-from benchmarks.studies.common.bootstrap import mean_interval
 from benchmarks.studies.common.searches import run_search
 from benchmarks.studies.common.shared_flags import own_data_flag, runs_flag, workers_flag
 from benchmarks.studies.own_tasks import name_data, set_data_directory
@@ -37,6 +36,7 @@ from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.roles import FOUND
 from neural_optimizer_search.records.run_directory import LEDGER
 from neural_optimizer_search.search.archive import read_archive, write_archive
+from neural_optimizer_search.search.intervals import find_interval
 from neural_optimizer_search.search.registry import algorithm_names, default_algorithm
 from neural_optimizer_search.user_error import UserError
 
@@ -110,9 +110,9 @@ def run(config: Config) -> dict[str, Any]:
         figures[task] = summarize(pairs, config.rules)
         _print(shorten_name(task), figures[task])
     ratios = {what: summarize_ratios(figures.values(), what) for what in ("rules", "steps")}
-    print("\nRatios of started to cold searches, geometric means over tasks (95 % intervals):")
-    for what, (mean, low, high) in ratios.items():
-        print(f"{what}: {mean:.2f} ({low:.2f} to {high:.2f})")
+    print("\nRatios of started to cold searches, geometric means over tasks (95 % t-intervals):")
+    for what, (mean, *interval) in ratios.items():
+        print(f"{what}: {mean:.2f}" + (" ({:.2f} to {:.2f})".format(*interval) if interval else ""))
     return dict(algorithm=_algorithm(config), seeds=config.seeds, rules=config.rules, tasks=figures, ratios=ratios)
 
 
@@ -202,16 +202,19 @@ def summarize(pairs: Sequence[dict[str, list[Trained]]], budget: int) -> dict[st
     )
 
 
-def summarize_ratios(tasks: Iterable[dict[str, Any]], what: str) -> tuple[float, float, float]:
-    """The geometric mean of a ratio over tasks with equally many pairs, and its 95 % interval over all pairs.
+def summarize_ratios(tasks: Iterable[dict[str, Any]], what: str) -> tuple[float, ...]:
+    """The geometric mean of a ratio over tasks with equally many pairs, and its 95 % t-interval over all pairs.
 
     Args:
       tasks: The figures of each task, from `summarize`.
       what: "rules" or "steps".
+
+    Returns:
+      The mean, and the bounds of its interval if there are several pairs.
     """
     logarithms = [math.log(row["ratios"][what]) for figures in tasks for row in figures["pairs"]]
-    mean, low, high = mean_interval(logarithms, np.random.default_rng(0))
-    return math.exp(mean), math.exp(low), math.exp(high)
+    mean, half = find_interval(logarithms)
+    return tuple(map(math.exp, [mean] if half is None else [mean, mean - half, mean + half]))
 
 
 def _print(name, figures):

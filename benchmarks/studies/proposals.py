@@ -18,9 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional
 
-import numpy as np
-
-from benchmarks.studies.common.bootstrap import mean_interval
+from benchmarks.studies.common.means import show_interval
 from benchmarks.studies.common.searches import run_search
 from benchmarks.studies.common.shared_flags import own_data_flag, runs_flag, workers_flag
 from benchmarks.studies.own_tasks import NAMES as OWN_TASKS
@@ -29,6 +27,7 @@ from neural_optimizer_search.command_line import shorten, whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
+from neural_optimizer_search.search.intervals import find_interval
 from neural_optimizer_search.search.ranking import read_ranking
 from neural_optimizer_search.search.registry import algorithm_names
 from neural_optimizer_search.search.verdict import least_probability
@@ -174,28 +173,25 @@ def read_found(ledger: Ledger) -> Found:
 
 def summarize(title: str, found: Mapping[str, Sequence[Found]]) -> dict[str, Any]:
     """Prints the table of a task, which compares all arms with the first; returns its figures by arm."""
-    rng = np.random.default_rng(0)
     reference, *_ = found.values()
     what = 'in pairs: "first" minus that of the first arm'
-    print(f"\n{title}: means of {len(reference)} searches (95 % intervals); {what}\n")
+    print(f"\n{title}: means of {len(reference)} searches ± 95 % t-intervals; {what}\n")
     print(f"{'arm':24s}{'steps':>9s}{'rules':>7s}{'first':>30s}{'gain':>30s}{'in pairs':>30s}{'beats Adam':>12s}")
     figures: dict[str, Any] = {}
     for arm, searches in found.items():
-        figures[arm] = of = _average(searches, rng)
+        figures[arm] = of = _average(searches)
         differences = [one.first - other.first for one, other in zip(searches, reference)]
-        of["in_pairs"] = tuple(map(float, mean_interval(differences, rng)))
-        cells = "".join(_cell(of[name], sign) for name, sign in (("first", ""), ("gain", "+"), ("in_pairs", "+")))
+        of["in_pairs"] = find_interval(differences)
+        cells = "".join(
+            f"{show_interval(of[name], sign):>30s}"
+            for name, sign in (("first", ""), ("gain", "+"), ("in_pairs", "+"))
+        )
         print(f"{arm:24s}{of['steps']:9.0f}{of['rules']:7.0f}{cells}{of['beats_adam']:12.0%}")
     return figures
 
 
-def _average(searches, rng):
+def _average(searches):
     columns = {name: [getattr(one, name) for one in searches] for name in (*MEANS, *INTERVALS)}
     means = {name: float(statistics.fmean(columns[name])) for name in MEANS}
-    intervals = {name: tuple(map(float, mean_interval(columns[name], rng))) for name in INTERVALS}
+    intervals = {name: find_interval(columns[name]) for name in INTERVALS}
     return dict(means, **intervals, searches=[one._asdict() for one in searches])
-
-
-def _cell(interval, sign):
-    mean, low, high = (f"{value:{sign}.4f}" for value in interval)
-    return f"{f'{mean} ({low} to {high})':>30s}"

@@ -17,10 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional
 
-import numpy as np
-
 from benchmarks.studies import StudyFailed
-from benchmarks.studies.common.bootstrap import mean_interval
+from benchmarks.studies.common.means import show_interval
 from benchmarks.studies.common.searches import run_search
 from benchmarks.studies.common.shared_flags import depth_flag, own_data_flag, runs_flag, space_flag, workers_flag
 from benchmarks.studies.own_tasks import NAMES as OWN_TASKS
@@ -34,6 +32,7 @@ from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.roles import BASELINE, FOUND
 from neural_optimizer_search.records.run_directory import LEDGER
+from neural_optimizer_search.search.intervals import find_interval
 from neural_optimizer_search.search.ranking import read_ranking
 from neural_optimizer_search.search.registry import algorithm_names
 from neural_optimizer_search.tasks import TASKS
@@ -154,8 +153,7 @@ def count_behaviours(found: Sequence[Evaluation], known: Sequence[Evaluation], p
 
 def _summarize(title: str, pairs: Sequence[dict[str, Searched]]) -> dict[str, Any]:
     """Prints the table of a task and an algorithm; returns its figures."""
-    rng = np.random.default_rng(0)
-    print(f"\n{title}: means of {len(pairs)} searches (95 % intervals). Gain: over the best known optimizer\n")
+    print(f"\n{title}: means of {len(pairs)} searches ± 95 % t-intervals. Gain: over the best known optimizer\n")
     print(f"{'':10s}{'steps':>10s}{'rules':>8s}{'behaviours':>12s}{'best, fresh seeds':>28s}{'gain':>28s}")
     figures: dict[str, Any] = {}
     for arm in ARMS:
@@ -163,13 +161,13 @@ def _summarize(title: str, pairs: Sequence[dict[str, Searched]]) -> dict[str, An
         means = {
             name: statistics.fmean(getattr(one, name) for one in of) for name in ("steps", "judged", "behaviours")
         }
-        intervals = {name: mean_interval([getattr(one, name) for one in of], rng) for name in ("best", "gain")}
-        cells = "".join(f"{f'{m:.4f} ({low:.4f} to {high:.4f})':>28s}" for m, low, high in intervals.values())
+        intervals = {name: find_interval([getattr(one, name) for one in of]) for name in ("best", "gain")}
+        cells = "".join(f"{show_interval(one):>28s}" for one in intervals.values())
         print(f"{arm:10s}{means['steps']:10.0f}{means['judged']:8.0f}{means['behaviours']:12.0f}{cells}")
-        figures[arm] = dict(means, **{name: tuple(map(float, row)) for name, row in intervals.items()})
+        figures[arm] = dict(means, **intervals)
     differences = [pair[SPARING].best - pair[FULL].best for pair in pairs]
     ratio = figures[SPARING]["behaviours"] / max(figures[FULL]["behaviours"], 1)
-    difference, low, high = map(float, mean_interval(differences, rng))
-    print(f"{ratio:.2f} times as many behaviours; best, in pairs: {difference:+.4f} ({low:+.4f} to {high:+.4f})")
+    difference = find_interval(differences)
+    print(f"{ratio:.2f} times as many behaviours; best, in pairs: {show_interval(difference, '+')}")
     every = {arm: [pair[arm]._asdict() for pair in pairs] for arm in ARMS}
-    return dict(figures, behaviours_ratio=ratio, difference=(difference, low, high), pairs=every)
+    return dict(figures, behaviours_ratio=ratio, difference=difference, pairs=every)

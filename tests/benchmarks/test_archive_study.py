@@ -13,6 +13,7 @@ from benchmarks import run
 from benchmarks.studies import StudyFailed
 from benchmarks.studies.archive.candidates import Candidate, Searched, choose_candidates, keep_different
 from benchmarks.studies.archive.ranks import order, shorten_name
+from benchmarks.studies.common import evaluations
 from benchmarks.studies.common.kept import Kept
 from benchmarks.studies.leave_one_out import (
     COLD,
@@ -80,8 +81,26 @@ def test_a_started_search_that_does_not_arrive_counts_with_its_whole_budget():
     assert figures["arrived"] == 1 and figures["median_rules"] == {COLD: 3.0, STARTED: 2.5}
     rules, steps = math.sqrt(1 / 3 * 4 / 3), math.sqrt(5 / 30 * 40 / 30)
     assert figures["ratios"] == pytest.approx(dict(rules=rules, steps=steps))
-    assert summarize_ratios([figures, figures], "rules") == pytest.approx((rules, 1 / 3, 4 / 3))
+    factor = math.exp(3.18245 * math.log(4) / 2 / math.sqrt(3))  # Student's t with 3 degrees of freedom
+    assert summarize_ratios([figures, figures], "rules") == pytest.approx(
+        (rules, rules / factor, rules * factor), 1e-4
+    )
+    one = summarize([{COLD: cold, STARTED: first}], budget=4)
+    assert summarize_ratios([one], "rules") == pytest.approx((1 / 3,))
     assert [row[STARTED]["rules"] for row in figures["pairs"]] == [1, None]
+
+
+def test_what_another_protocol_measured_is_measured_again(tmp_path, monkeypatch):
+    path, find_protocol = tmp_path / "digits.jsonl", evaluations.find_protocol
+    monkeypatch.setitem(EXECUTORS, "local", fakes.open_fake(fakes.fake_evaluation))
+    for sweep_steps, lines in ((7, 1), (7, 1), (8, 2)):
+        monkeypatch.setattr(
+            evaluations,
+            "find_protocol",
+            lambda *arguments, steps=sweep_steps, **changes: find_protocol(*arguments, **changes, sweep_steps=steps),
+        )
+        evaluations.evaluate_rules("digits", "default", [parse_formula("g")], path, 1)
+        assert len(path.read_text().splitlines()) == lines
 
 
 @pytest.fixture

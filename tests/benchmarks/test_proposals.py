@@ -31,6 +31,15 @@ def test_arms_that_contradict_themselves(bad):
     assert proposals.parse_arm("local+composed+no_racing") == "local+composed+no_racing"
 
 
+def test_a_few_searches_have_t_intervals(capsys):
+    found = proposals.Found(100, 10, 1.0, 0.0, 0.9, 0.1, 0.2, True, False, "g")
+    searches = [found._replace(first=first) for first in (0.5, 0.6, 0.7)]
+    figures = proposals.summarize("digits", {"default": searches})["default"]
+    assert figures["first"] == pytest.approx((0.6, 0.2484), abs=1e-4)
+    printed = capsys.readouterr().out
+    assert "means of 3 searches ± 95 % t-intervals" in printed and "0.6000 ± 0.2484" in printed
+
+
 def test_the_gain_is_that_of_the_rule_that_no_fresh_seed_chose(monkeypatch):
     def contender(name, place, reward):
         measured = fakes.fake_evaluation(parse_formula("g"), reward)
@@ -56,11 +65,11 @@ def test_each_arm_has_as_many_steps_and_nothing_is_done_twice(tmp_path, trains_n
     words += ["--fresh_seeds", "2", "--workers", "1", "--runs", str(tmp_path)]
     assert run.main(words) == 0
     arms = json.loads(capsys.readouterr().out.splitlines()[-1])["tasks"]["digits"]
-    assert list(arms) == ["random+depth1", "evolution+depth1"] and arms["random+depth1"]["in_pairs"] == [0.0] * 3
+    assert list(arms) == ["random+depth1", "evolution+depth1"] and arms["random+depth1"]["in_pairs"] == [0.0, None]
     for arm in arms.values():
         (found,) = arm["searches"]
         assert 17 <= found["steps"] < 22 and found["steps"] == found["rules"] + 10
-        assert found["best"] >= found["first"] and found["rule"] and arm["best"] == [found["best"]] * 3
+        assert found["best"] >= found["first"] and found["rule"] and arm["best"] == [found["best"], None]
     # What is there is read: nothing is measured twice.
     monkeypatch.setitem(EXECUTORS, "local", lambda *_: fakes.InProcess(refuse))
     config = proposals.Config(arms=tuple(arms), seeds=1, steps=17, fresh_seeds=2, workers=1, runs=tmp_path)

@@ -1,8 +1,8 @@
-"""Means and medians of a few searches, with bootstrap intervals.
+"""Means and medians with bootstrap intervals, of many values.
 
 The intervals are quantiles of resampled means or medians. For two or three values, these are simply the smallest and
 the largest value, and for four or five, the interval is still much too narrow to contain the truth in 95 % of all
-cases. Documents therefore give the range of fewer than six values instead.
+cases. Studies therefore give the t-interval of a few searches, from `search.intervals`.
 """
 
 from typing import Any

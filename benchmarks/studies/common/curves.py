@@ -1,4 +1,4 @@
-"""Best-so-far curves of searches, with bootstrap bands."""
+"""Best-so-far curves of searches, with their ranges."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from benchmarks.plotting import make_figure, save_figure
-from benchmarks.studies.common.bootstrap import mean_interval
 
 
 def best_so_far(curve: Sequence[float], length: int) -> np.ndarray:
@@ -22,21 +21,21 @@ def plot_searches(
     title: str,
     levels: Mapping[str, float],
 ) -> None:
-    """Writes the mean best-so-far of each algorithm, with 95 % bootstrap bands.
+    """Writes the mean best-so-far of each algorithm, with bands from the lowest to the highest search.
 
     Args:
       curves: Name -> rewards of the trained rules, one list for each seed.
       length: Trained rules to show.
       path: File of the picture.
-      title: Title of the picture.
+      title: Begin of the title; the number of searches follows.
       levels: Name -> reward, for horizontal lines.
     """
     figure, axes = make_figure(width=7, height=4.5)
-    rng = np.random.default_rng(0)
     trained = np.arange(1, length + 1)
     for name, searches in curves.items():
-        mean, low, high = mean_interval([best_so_far(curve, length) for curve in searches], rng)
-        (line,) = axes.plot(trained, mean, label=name)
+        bests = np.array([best_so_far(curve, length) for curve in searches])
+        (line,) = axes.plot(trained, bests.mean(axis=0), label=name)
+        low, high = bests.min(axis=0), bests.max(axis=0)
         axes.fill_between(trained, low, high, alpha=0.2, color=line.get_color(), linewidth=0)
     for name, level in levels.items():
         axes.axhline(level, color="gray", linewidth=0.7, linestyle="--")
@@ -48,5 +47,7 @@ def plot_searches(
     lowest = min(*levels.values(), *early)
     axes.set(xscale="log", xlabel="trained rules", ylabel="best reward so far", ylim=(lowest - 0.02, None))
     axes.legend(loc="lower right", fontsize=8)
-    axes.set_title(title, fontsize=10)
+    count = min(map(len, curves.values()))
+    what = f"mean and range of {count} searches" if count > 1 else "one search"
+    axes.set_title(f"{title}: {what}", fontsize=10)
     save_figure(figure, path)

@@ -17,10 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-import numpy as np
-
-from benchmarks.studies.common.bootstrap import mean_interval
 from benchmarks.studies.common.curves import plot_searches
+from benchmarks.studies.common.means import show_interval
 from benchmarks.studies.common.shared_flags import (
     data_dir_flag,
     depth_flag,
@@ -34,6 +32,7 @@ from benchmarks.studies.real_search.fresh_seeds import count_better, measure_bes
 from benchmarks.studies.real_search.searches import Searched, read_search, search_directory, search_with
 from neural_optimizer_search.command_line import path, whole_number
 from neural_optimizer_search.flags import flag
+from neural_optimizer_search.search.intervals import find_interval
 from neural_optimizer_search.search.registry import algorithm_names
 from neural_optimizer_search.tasks import TASKS
 
@@ -94,25 +93,24 @@ def write_curves(found: dict[str, list[Searched]], path: pathlib.Path) -> None:
 
 def _summarize(found: dict[str, list[Searched]], config: Config) -> dict[str, Any]:
     """Prints and plots what the searches found; returns the figures."""
-    rng = np.random.default_rng(0)
     rewards = {name: [[e.reward for e in one.trained] for one in searches] for name, searches in found.items()}
     marks = sorted({min(config.budget, EARLY), config.budget})
-    print(f"\nBest reward by number of trained rules, mean of {config.seeds} searches (95 % interval)\n")
+    print(f"\nBest reward by number of trained rules, mean of {config.seeds} searches ± 95 % t-interval\n")
     print(f"{'algorithm':10s}" + "".join(f"{mark:>25d}" for mark in marks) + "   sampled screened repeated diverged")
     figures = {}
     for name, searches in found.items():
         bests = {mark: [max(curve[:mark]) for curve in rewards[name]] for mark in marks}
-        intervals = {mark: mean_interval(values, rng) for mark, values in bests.items()}
-        cells = "".join(f"{f'{m:.4f} ({low:.4f}-{high:.4f})':>25s}" for m, low, high in intervals.values())
+        intervals = {mark: find_interval(values) for mark, values in bests.items()}
+        cells = "".join(f"{show_interval(one):>25s}" for one in intervals.values())
         counts = {count: statistics.fmean(one.counts[count] for one in searches) for count in COUNTS}
         print(f"{name:10s}{cells}   " + " ".join(f"{value:8.0f}" for value in counts.values()))
-        figures[name] = dict(counts, best={mark: tuple(map(float, row)) for mark, row in intervals.items()})
+        figures[name] = dict(counts, best=intervals)
     known = found[config.algorithms[0]][0].known
     plot_searches(
         rewards,
         config.budget,
         config.results / f"real_search_{config.task}.png",
-        f"Depth {config.depth} on {config.task}: mean of {config.seeds} searches, 95 % bootstrap bands",
+        f"Depth {config.depth} on {config.task}",
         {name: known[name] for name in ("Adam", "SGD")},
     )
     return dict(task=config.task, seeds=config.seeds, budget=config.budget, depth=config.depth, algorithms=figures)

@@ -74,7 +74,7 @@ def run(config: Config) -> dict[str, Any]:
         {name: [one.curve for one in found] for name, found in searches.items()},
         config.budget,
         config.results / "search_algorithms.png",
-        f"Depth 1 on digits: mean of {config.seeds} searches, 95 % bootstrap bands",
+        "Depth 1 on digits",
         {f"top {top:.1%}": threshold for top, threshold in thresholds.items()},
     )
     return dict(rules=len(rewards), seeds=config.seeds, budget=config.budget, default=DEFAULT, algorithms=figures)
