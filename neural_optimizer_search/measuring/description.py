@@ -13,6 +13,7 @@ import tensorflow as tf
 from neural_optimizer_search.code_hash import hash_files
 from neural_optimizer_search.dsl.formula import parse_formula
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
+from neural_optimizer_search.measuring.rule_runs import is_finite
 from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.task_checks import (
     Repeated,
@@ -29,7 +30,7 @@ from neural_optimizer_search.measuring.task_checks import (
 )
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.tasks.child import hash_data, length
-from neural_optimizer_search.tasks.finite_data import find_numbers_not_finite
+from neural_optimizer_search.tasks.finite_data import find_numbers_not_finite, note_numbers_not_finite
 from neural_optimizer_search.tasks.named_task import NamedTask, is_same_loss
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
@@ -119,7 +120,7 @@ def describe_task(task: Task, protocol: Protocol, data_dir: Optional[str] = None
         metric=metric,
         score=score,
         loss=loss,
-        notes=tuple(_find_notes(child, trial)) if is_own else (),
+        notes=tuple(_find_notes(child, untrained, trial)) if is_own else (),
         fingerprint=_take_fingerprint(task, protocol, once, hashes, trial) if once is not None else None,
     )
 
@@ -198,7 +199,8 @@ def _count_final_runs(protocol):
 
 
 def _find_problems(child, untrained, repeated) -> Iterator[str]:
-    yield from find_numbers_not_finite(child.train, child.validation)
+    if not _has_finite_losses(untrained, repeated.first):
+        yield from find_numbers_not_finite(child.train, child.validation)
     yield from find_single_class(child)
     yield from find_wrong_scores(child, untrained, repeated)
     yield from find_state_outside(repeated)
@@ -206,11 +208,19 @@ def _find_problems(child, untrained, repeated) -> Iterator[str]:
     yield from find_first_step_not_finite(repeated)
 
 
-def _find_notes(child, trial) -> Iterator[str]:
+def _has_finite_losses(untrained, run) -> bool:
+    """Whether the loss is finite before and during training: then NaN in the data are masked, or imputed."""
+    _, loss, _ = untrained
+    return bool(np.isfinite(loss)) and is_finite(run)
+
+
+def _find_notes(child, untrained, trial) -> Iterator[str]:
     yield from child.notes
     yield from describe_shared(child)
     yield from describe_few(child)
     run = trial.repeated.first
+    if _has_finite_losses(untrained, run):
+        yield from note_numbers_not_finite(child.train, child.validation)
     if not run.finite:
         yield f"Adam with the learning rate {ADAM_RATE:g} diverged at step {run.steps}."
 

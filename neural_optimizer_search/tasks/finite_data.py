@@ -1,4 +1,4 @@
-"""Finds NaN and infinity in data: they make the loss non-finite, and then there is no gradient."""
+"""Finds NaN and infinity in data: they make the loss NaN, too, unless the model or the loss masks them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,20 +14,30 @@ PARTS = ("inputs", "targets", "sample weights")
 
 
 def find_numbers_not_finite(train: Any, validation: Any) -> Iterator[str]:
-    """Yields a sentence for each part of the data that contains NaN or infinity.
+    """Yields a sentence for each part of the data that contains NaN or infinity, and must not.
 
     Args:
       train, validation: (inputs, targets, ...), as in `Child`.
     """
+    for argument, name, which in _find_parts(train, validation):
+        yield f"Argument `{argument}` must have finite {name}: {which}."
+
+
+def note_numbers_not_finite(train: Any, validation: Any) -> Iterator[str]:
+    """Yields a note for each such part, if the loss is finite all the same; see `find_numbers_not_finite`."""
+    for argument, name, which in _find_parts(train, validation):
+        yield f"`{argument}` has {name} that are not finite, although the loss is: {which}."
+
+
+def _find_parts(train, validation) -> Iterator[tuple[str, str, str]]:
+    """(argument, name of the part, which of its values), for each part that contains NaN or infinity."""
     for argument, data in (("train", train), ("validation", validation)):
         for name, part in _name_parts(data):
             rows, count = _rows_not_finite(part)
             if count:
                 values = count_of(count, "value is", "values are")
-                yield (
-                    f"Argument `{argument}` must have finite {name}: {values} NaN or infinite, in {len(rows)} of "
-                    f"{length(data)} examples, the first of which is number {rows[0]}, counted from 0."
-                )
+                which = f"{values} NaN or infinite, in {len(rows)} of {length(data)} examples, the first of which is"
+                yield argument, name, f"{which} number {rows[0]}, counted from 0"
 
 
 def _name_parts(data) -> Iterator[tuple[str, Any]]:

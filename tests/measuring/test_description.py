@@ -84,6 +84,20 @@ def test_what_does_not_count_is_noted():
     assert notes[1] == f"The {left_out} of the model's optimizer is left out: rules are in its place."
 
 
+def masked(targets, predictions):
+    known = tf.where(tf.math.is_finite(targets), targets, predictions)
+    return tf.reduce_mean(tf.square(known - predictions), axis=-1)
+
+
+@ONCE
+def test_gaps_in_the_targets_that_the_loss_masks_are_noted():
+    train = X[:40], np.where(np.arange(40) % 10, LINEAR[:40], np.nan)[:, None].astype(np.float32)
+    validation = X[40:], LINEAR[40:, None]
+    notes = describe(keras_task(lambda: model(loss=masked), train, validation, "loss")).notes
+    (noted,) = (note for note in notes if "finite" in note)
+    assert noted.startswith("`train` has targets that are not finite, although the loss is: 4 values are NaN or ")
+
+
 @ONCE
 def test_a_shipped_task():
     found = describe_task(TASKS["digits"], TASKS["digits"].protocols["reduced"])

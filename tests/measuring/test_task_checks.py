@@ -16,7 +16,7 @@ from neural_optimizer_search.measuring.task_checks import (
     find_wrong_scores,
 )
 from neural_optimizer_search.tasks.child import Child
-from neural_optimizer_search.tasks.finite_data import find_numbers_not_finite
+from neural_optimizer_search.tasks.finite_data import find_numbers_not_finite, note_numbers_not_finite
 
 X = np.arange(12, dtype=np.float32).reshape(6, 2)
 RAGGED = tf.ragged.constant([[1.0], [], [2.0, np.nan]])
@@ -59,6 +59,13 @@ def test_numbers_that_are_not_finite(data, names, first):
         assert sentence.startswith(f"Argument `train` must have {name}")
         assert first is None or f"the first of which is number {first}, counted from 0." in sentence
     assert list(find_numbers_not_finite((X, X), data)) == [one.replace("`train`", "`validation`") for one in found]
+
+
+def test_masked_numbers_are_noted():
+    assert list(note_numbers_not_finite((X, X), (X, with_nan(3)))) == [
+        "`validation` has targets that are not finite, although the loss is: 2 values are NaN or infinite, in 1 of 6 "
+        "examples, the first of which is number 3, counted from 0."
+    ]
 
 
 @pytest.mark.parametrize(
