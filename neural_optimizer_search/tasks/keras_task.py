@@ -224,6 +224,11 @@ class KerasTask:
                 f"Argument `sizes` must have the batch_size {fixed}, to which the model's inputs are fixed. "
                 f"Received: {given}."
             )
+        if fixed is not None and fixed > examples:
+            raise UserError(
+                f"Argument `train` must have at least {fixed} examples, the batch size to which the model's inputs "
+                f"are fixed. Received: {examples}."
+            )
         return given or fixed or min(train.batch_size or BATCH_SIZE, examples)
 
     def _higher_is_better(self):

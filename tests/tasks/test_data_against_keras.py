@@ -123,6 +123,8 @@ def test_a_model_of_fixed_batches():
         child(replay)
     with pytest.raises(ValueError, match=r"batch_size 8, .* Received: 10"):
         child(replay, sizes=dict(batch_size=10))
+    with pytest.raises(ValueError, match=r"`train` must have at least 8 examples, .* Received: 7\."):
+        child(replay, train=(X[:7], Y[:7]), sizes=dict(seeds=(0,)))
 
 
 def test_the_batches_of_a_model_count():
