@@ -168,27 +168,24 @@ class Protocol:
     racing: Optional[Racing] = None
 
     def __post_init__(self) -> None:
-        for name in ("train_examples", "validation_examples", "sweep_steps", "final_steps", "probe_steps"):
+        steps = ("sweep_steps", "final_steps", "probe_steps", "validate_every")
+        for name in ("train_examples", "validation_examples", *steps):
             check_int(name, getattr(self, name), "an int > 0", lambda value: value > 0)
+        for name in ("batch_size", "validation_batch_size", "finalists"):
+            if getattr(self, name) is not None:
+                check_int(name, getattr(self, name), "None or an int > 0", lambda value: value > 0)
         if self.reward not in REWARDS:
             raise ValueError(f"Argument `reward` must be one of: {', '.join(REWARDS)}. Received: {self.reward!r}.")
-        if self.validate_every < 1 or self.final_steps % self.validate_every:
+        if self.final_steps % self.validate_every:
             raise ValueError(
                 f"Argument `validate_every` must divide final_steps={self.final_steps}. "
                 f"Received: {self.validate_every}."
             )
-        if self.batch_size is not None and not 1 <= self.batch_size <= self.train_examples:
+        if self.batch_size is not None and self.batch_size > self.train_examples:
             raise ValueError(
                 f"Argument `batch_size` must be 1 to train_examples={self.train_examples}. "
                 f"Received: {self.batch_size}."
             )
-        if self.validation_batch_size is not None and self.validation_batch_size < 1:
-            raise ValueError(
-                "Argument `validation_batch_size` must be None or at least 1. "
-                f"Received: {self.validation_batch_size}."
-            )
-        if self.finalists is not None and self.finalists < 1:
-            raise ValueError(f"Argument `finalists` must be None or at least 1. Received: {self.finalists}.")
         if not (self.racing is None or isinstance(self.racing, Racing)):
             raise ValueError(f"Argument `racing` must be a Racing or None. Received: {self.racing!r}.")
         _check_options("seeds", self.seeds, "ints of at least 0", lambda value: type(value) is int and value >= 0)

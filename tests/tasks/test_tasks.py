@@ -58,6 +58,13 @@ def test_more_examples_than_there_are():
         (dict(sweep_steps=0), "Argument `sweep_steps` must be an int > 0. Received: 0"),
         (dict(final_steps=0), "Argument `final_steps` must be an int > 0. Received: 0"),
         (dict(probe_steps=2.5), "Argument `probe_steps` must be an int > 0. Received: 2.5"),
+        (dict(validate_every=0), "Argument `validate_every` must be an int > 0. Received: 0"),
+        (dict(validate_every=4.0), "Argument `validate_every` must be an int > 0. Received: 4.0"),
+        (dict(batch_size=0), "Argument `batch_size` must be None or an int > 0. Received: 0"),
+        (dict(batch_size=10.5), "Argument `batch_size` must be None or an int > 0. Received: 10.5"),
+        (dict(validation_batch_size="5"), "`validation_batch_size` must be None or an int > 0. Received: '5'"),
+        (dict(finalists=1.5), "Argument `finalists` must be None or an int > 0. Received: 1.5"),
+        (dict(finalists=True), "Argument `finalists` must be None or an int > 0. Received: True"),
     ],
 )
 def test_protocol_checks(change, message):
