@@ -90,8 +90,8 @@ def prepare_task(
     """
     if not isinstance(task, NamedTask):
         return PreparedTask(task, task.identity(protocol))
-    # This takes minutes for a model that trains for hours.
-    print(f"Reads the data of {task.name}, and trains it for a few steps.", flush=True)
+    # On one CPU thread these may take longer than those of a rule do on a GPU.
+    print(f"Reads the data of {task.name}, and trains it with Adam: two whole runs and a short one.", flush=True)
     with keep_tracebacks(describe, tracebacks, require_in_place):
         description = describe(task, protocol, data_dir)
     print(format_lines(task.name, description), flush=True)

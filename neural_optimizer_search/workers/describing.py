@@ -47,8 +47,8 @@ class Describer:
         if isinstance(answer, Ready) and answer.description:
             return answer.description
         if isinstance(answer, Failed) and answer.status == "timeout":
-            what = f"Reading the task's data and training it for a few steps took longer than {self.timeout:.0f} s"
-            raise TaskFailed(f"{what}. Give a longer --timeout.")
+            what = "Reading the task's data and training it with Adam (two whole runs and a short one, on one thread)"
+            raise TaskFailed(f"{what} took longer than {self.timeout:.0f} s. Give a longer --timeout.")
         if isinstance(answer, (Failed, Unmeasurable)):
             self.on_failure(Failure("", answer.message, answer.traceback))
             raise TaskFailed(answer.message, answer.traceback)

@@ -85,7 +85,7 @@ def test_what_will_be_trained_is_said_first(mine, capfd):
     assert search(mine, "--out", "run") == 0
     out, err = capfd.readouterr()
     begun, first, second, third, *_ = out.splitlines()
-    assert begun == f"Reads the data of {mine.task}, and trains it for a few steps."
+    assert begun == f"Reads the data of {mine.task}, and trains it with Adam: two whole runs and a short one."
     sizes = "9 weights, 40 examples in batches of 10, 20 to validate; at most 64 steps and about 0.5 s a rule"
     assert first == f"{mine.task}: {sizes}"
     assert second == "Untrained: accuracy 0.25, score 0.25, loss 1.5"

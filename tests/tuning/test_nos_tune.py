@@ -182,7 +182,7 @@ def test_a_task_of_your_own(tmp_path, monkeypatch, capsys):
     words = ["--task", "own_task_to_tune:task", "--seeds", "1"]
     assert run("adam", *words, "--out", "run") == 0
     printed = capsys.readouterr().out
-    reads = "Reads the data of own_task_to_tune:task, and trains it for a few steps."
+    reads = "Reads the data of own_task_to_tune:task, and trains it with Adam: two whole runs and a short one."
     assert printed.startswith(f"{reads}\nown_task_to_tune:task: 9 weights")
     assert "Tuning Adam on own_task_to_tune:task/default, end_accuracy, 1200 steps" in printed
     assert run("--resume", "run") == 0
