@@ -192,8 +192,7 @@ def _train(name, setting, sweep, contenders, config):
     options = functools.partial(experiment.list_options, setting)
     data = config.data_dir or os.environ.get(VARIABLE)
     place = experiment.__name__, setting, data and pathlib.Path(data), "default", config.workers
-    others = sum(len(records.of(one)) for one in records.contenders if one not in contenders)
-    total = others + count_trials(sweep, list(contenders), options)
+    total = count_trials(sweep, list(contenders), options)
     with tqdm(total=total, unit="training", desc=name) as bar, trial_runner(*place) as run:
         measure = measure_trials(contenders, records, run, bar)
         compare(sweep, list(contenders), options, experiment.METRIC, records, measure)
