@@ -18,7 +18,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional
 
-from benchmarks.studies.common.means import show_interval
 from benchmarks.studies.common.searches import run_search
 from benchmarks.studies.common.shared_flags import own_data_flag, runs_flag, workers_flag
 from benchmarks.studies.own_tasks import NAMES as OWN_TASKS
@@ -27,7 +26,7 @@ from neural_optimizer_search.command_line import shorten, whole_number
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER
-from neural_optimizer_search.search.intervals import find_interval
+from neural_optimizer_search.search.intervals import find_interval, format_interval
 from neural_optimizer_search.search.ranking import read_ranking
 from neural_optimizer_search.search.registry import algorithm_names
 from neural_optimizer_search.search.verdict import least_probability
@@ -183,7 +182,7 @@ def summarize(title: str, found: Mapping[str, Sequence[Found]]) -> dict[str, Any
         differences = [one.first - other.first for one, other in zip(searches, reference)]
         of["in_pairs"] = find_interval(differences)
         cells = "".join(
-            f"{show_interval(of[name], sign):>30s}"
+            f"{format_interval(of[name], sign):>30s}"
             for name, sign in (("first", ""), ("gain", "+"), ("in_pairs", "+"))
         )
         print(f"{arm:24s}{of['steps']:9.0f}{of['rules']:7.0f}{cells}{of['beats_adam']:12.0%}")

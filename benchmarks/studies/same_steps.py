@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional
 
 from benchmarks.studies import StudyFailed
-from benchmarks.studies.common.means import show_interval
 from benchmarks.studies.common.searches import run_search
 from benchmarks.studies.common.shared_flags import depth_flag, own_data_flag, runs_flag, space_flag, workers_flag
 from benchmarks.studies.own_tasks import NAMES as OWN_TASKS
@@ -32,7 +31,7 @@ from neural_optimizer_search.measuring.screen import Screen
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.roles import BASELINE, FOUND
 from neural_optimizer_search.records.run_directory import LEDGER
-from neural_optimizer_search.search.intervals import find_interval
+from neural_optimizer_search.search.intervals import find_interval, format_interval
 from neural_optimizer_search.search.ranking import read_ranking
 from neural_optimizer_search.search.registry import algorithm_names
 from neural_optimizer_search.tasks import TASKS
@@ -162,12 +161,12 @@ def _summarize(title: str, pairs: Sequence[dict[str, Searched]]) -> dict[str, An
             name: statistics.fmean(getattr(one, name) for one in of) for name in ("steps", "judged", "behaviours")
         }
         intervals = {name: find_interval([getattr(one, name) for one in of]) for name in ("best", "gain")}
-        cells = "".join(f"{show_interval(one):>28s}" for one in intervals.values())
+        cells = "".join(f"{format_interval(one):>28s}" for one in intervals.values())
         print(f"{arm:10s}{means['steps']:10.0f}{means['judged']:8.0f}{means['behaviours']:12.0f}{cells}")
         figures[arm] = dict(means, **intervals)
     differences = [pair[SPARING].best - pair[FULL].best for pair in pairs]
     ratio = figures[SPARING]["behaviours"] / max(figures[FULL]["behaviours"], 1)
     difference = find_interval(differences)
-    print(f"{ratio:.2f} times as many behaviours; best, in pairs: {show_interval(difference, '+')}")
+    print(f"{ratio:.2f} times as many behaviours; best, in pairs: {format_interval(difference, '+')}")
     every = {arm: [pair[arm]._asdict() for pair in pairs] for arm in ARMS}
     return dict(figures, behaviours_ratio=ratio, difference=difference, pairs=every)

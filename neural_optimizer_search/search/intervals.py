@@ -45,6 +45,22 @@ def find_interval(rewards: Sequence[float]) -> Interval:
     return Interval(mean, float(special.stdtrit(len(rewards) - 1, (1 + CONFIDENCE) / 2)) * error)
 
 
+def format_interval(interval: Interval, sign: str = "") -> str:
+    """A mean with the half-width of its interval as text; the mean alone if it is of one value.
+
+    Args:
+      interval: From `find_interval`.
+      sign: "+" to write the sign of a positive mean.
+
+    Example:
+      >>> from neural_optimizer_search.search.intervals import find_interval, format_interval
+      >>> format_interval(find_interval([0.5, 0.6, 0.7])), format_interval(find_interval([0.5]), "+")
+      ('0.6000 ± 0.2484', '+0.5000')
+    """
+    half = "" if interval.half is None else f" ± {interval.half:.4f}"
+    return f"{interval.mean:{sign}.4f}{half}"
+
+
 def find_probability(differences: Sequence[float]) -> Optional[float]:
     """The probability that the mean difference is above 0, given differences seed by seed.
 

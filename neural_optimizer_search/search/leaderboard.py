@@ -7,7 +7,7 @@ from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.measuring.evaluation import Evaluation, shorten_tasks
 from neural_optimizer_search.records.run_directory import rank
 from neural_optimizer_search.search.columns import format_columns
-from neural_optimizer_search.search.intervals import say_probability
+from neural_optimizer_search.search.intervals import format_interval, say_probability
 from neural_optimizer_search.search.known_optimizers import TITLES
 from neural_optimizer_search.search.ranking import NO_FRESH_SEEDS, SHOWN, Ranking
 from neural_optimizer_search.search.score_words import Metric, ScoreWords
@@ -102,7 +102,7 @@ def _row(ranking, one):
 def _fresh_row(ranking, one):
     probability = ranking.find_probability(one) if one.place else None
     return [
-        "-" if one.interval is None else _format_interval(*one.interval),
+        "-" if one.interval is None else format_interval(one.interval),
         "" if probability is None else say_probability(probability),
         f"{one.evaluation.reward:.4f}",
         *_numbers(ranking, one.last, one),
@@ -121,10 +121,6 @@ def _numbers(ranking, evaluation, one):
 def format_rate(rate: Optional[float]) -> str:
     """A learning rate as text; "-" if every rate diverged."""
     return "-" if rate is None else f"{rate:.3g}"
-
-
-def _format_interval(mean, half):
-    return f"{mean:.4f}" if half is None else f"{mean:.4f} ± {half:.4f}"
 
 
 def _describe(ranking, one):

@@ -107,7 +107,7 @@ def test_what_another_protocol_trained_is_trained_again(tmp_path, monkeypatch):
     monkeypatch.setattr(common_trainings, "train_once", lambda one, *more: made.append(one) or make_up(one))
     wanted = [Training("digits", "Adam", 0.01, seed) for seed in range(2)]
     for steps in (100, 100, 200):
-        monkeypatch.setattr(common_trainings, "find_protocol", lambda task, name, steps=steps: (name, steps))
+        monkeypatch.setattr(common_trainings, "load_protocol", lambda task, name, steps=steps: (name, steps))
         with common_trainings.trainings(tmp_path / "trainings.jsonl", 1) as train:
             assert [one.score for one in train(wanted)] == [make_up(one).score for one in wanted]
     assert sorted(made) == sorted(2 * wanted)

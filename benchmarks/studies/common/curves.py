@@ -27,7 +27,7 @@ def plot_searches(
       curves: Name -> rewards of the trained rules, one list for each seed.
       length: Trained rules to show.
       path: File of the picture.
-      title: Begin of the title; the number of searches follows.
+      title: Beginning of the title; the number of searches follows.
       levels: Name -> reward, for horizontal lines.
     """
     figure, axes = make_figure(width=7, height=4.5)

@@ -1,10 +1,8 @@
-"""Means over several seeds, with their standard errors or their intervals."""
+"""Means of trainings with several seeds, with their standard errors."""
 
 import statistics
 from collections.abc import Sequence
 from typing import Optional
-
-from neural_optimizer_search.search.intervals import Interval
 
 
 def standard_error(values: Sequence[float]) -> float:
@@ -25,20 +23,3 @@ def show_mean(values: Sequence[Optional[float]], digits: int = 4) -> str:
         return "all diverged" if values else "–"
     diverged = f", {len(values) - len(finite)} diverged" if len(finite) < len(values) else ""
     return f"{statistics.fmean(finite):.{digits}g} ± {standard_error(finite):.2g}{diverged}"
-
-
-def show_interval(interval: Interval, sign: str = "") -> str:
-    """A mean with the half-width of its interval; the mean alone if that is of one value.
-
-    Args:
-      interval: From `find_interval`.
-      sign: "+" to write the sign of a positive mean.
-
-    Example:
-      >>> from benchmarks.studies.common.means import show_interval
-      >>> from neural_optimizer_search.search.intervals import find_interval
-      >>> show_interval(find_interval([0.5, 0.6, 0.7])), show_interval(find_interval([0.5]), "+")
-      ('0.6000 ± 0.2484', '+0.5000')
-    """
-    half = "" if interval.half is None else f" ± {interval.half:.4f}"
-    return f"{interval.mean:{sign}.4f}{half}"

@@ -85,7 +85,7 @@ def trainings(path: pathlib.Path, workers: int, data_dir: Optional[str] = None) 
     with process_pool(workers) as pool:
 
         def train(wanted):
-            of = [dict(one._asdict(), protocol=repr(find_protocol(one.task, one.protocol))) for one in wanted]
+            of = [dict(one._asdict(), protocol=repr(load_protocol(one.task, one.protocol))) for one in wanted]
             missing = kept.find_missing(of)
             seeds = tuple(dict.fromkeys(wanted[i].seed for i in missing))
             running = {pool.submit(train_once, wanted[i], data_dir, seeds): of[i] for i in missing}
@@ -96,14 +96,14 @@ def trainings(path: pathlib.Path, workers: int, data_dir: Optional[str] = None) 
 
 
 @functools.cache
-def find_protocol(task: str, name: str) -> Any:
+def load_protocol(task: str, name: str) -> Any:
     """The protocol of a `Training`."""
     return find_task(task).protocols[name]
 
 
 def train_once(training: Training, data_dir: Optional[str] = None, seeds: Sequence[int] = ()) -> Trained:
     """Trains a child; `seeds` are those of trainings that will soon follow."""
-    protocol = find_protocol(training.task, training.protocol)
+    protocol = load_protocol(training.task, training.protocol)
     how = protocol.final_steps, protocol.validate_every, parse_schedule(training.schedule), training.weight_decay
     child_training = _trace(training.task, training.protocol, training.on_test, data_dir)
     child_training.prepare(seeds)

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from benchmarks.studies.common.curves import plot_searches
-from benchmarks.studies.common.means import show_interval
 from benchmarks.studies.common.shared_flags import (
     data_dir_flag,
     depth_flag,
@@ -32,7 +31,7 @@ from benchmarks.studies.real_search.fresh_seeds import count_better, measure_bes
 from benchmarks.studies.real_search.searches import Searched, read_search, search_directory, search_with
 from neural_optimizer_search.command_line import path, whole_number
 from neural_optimizer_search.flags import flag
-from neural_optimizer_search.search.intervals import find_interval
+from neural_optimizer_search.search.intervals import find_interval, format_interval
 from neural_optimizer_search.search.registry import algorithm_names
 from neural_optimizer_search.tasks import TASKS
 
@@ -101,7 +100,7 @@ def _summarize(found: dict[str, list[Searched]], config: Config) -> dict[str, An
     for name, searches in found.items():
         bests = {mark: [max(curve[:mark]) for curve in rewards[name]] for mark in marks}
         intervals = {mark: find_interval(values) for mark, values in bests.items()}
-        cells = "".join(f"{show_interval(one):>25s}" for one in intervals.values())
+        cells = "".join(f"{format_interval(one):>25s}" for one in intervals.values())
         counts = {count: statistics.fmean(one.counts[count] for one in searches) for count in COUNTS}
         print(f"{name:10s}{cells}   " + " ".join(f"{value:8.0f}" for value in counts.values()))
         figures[name] = dict(counts, best=intervals)
