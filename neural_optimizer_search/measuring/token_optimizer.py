@@ -21,7 +21,9 @@ GRADIENT_DESCENT = encode(Rule((Iteration("g", "1", "identity", "identity", "lef
 
 
 class TokenOptimizer(tf.keras.optimizers.Optimizer):
-    """w <- w * (1 - rate * decay) - rate * rule, where the rate, the weight decay and the rule are tensors.
+    """w <- w * (1 - rate * decay), then w <- w - rate * rule; the rate, the decay and the rule are tensors.
+
+    The order matters for a rule that reads w. It is the order of Keras and of PyTorch.
 
     A model's `train_step` calls it like any Keras optimizer. The weights are one vector, so that the rule is
     evaluated once per step, not once per layer. Variables hold everything that defines a run, so that one trace of
@@ -107,6 +109,8 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
             with tf.init_scope():
                 self._averages = [tf.Variable(tf.zeros(w.shape), trainable=False) for _ in ALWAYS]
                 self._extras = [_make_variable(np.zeros([0, self.size], np.float32))]
+        rate = tf.convert_to_tensor(self._learning_rate)
+        w = w * (1.0 - rate * self._decay)  # without a decay, w * 1 is exactly w
         rule = EncodedRule(*map(tf.convert_to_tensor, self._rule))
         t = tf.cast(self.iterations, tf.int64)
         averages: dict[str, tf.Tensor] = {}
@@ -123,8 +127,7 @@ class TokenOptimizer(tf.keras.optimizers.Optimizer):
             shapes = tuple(tuple(variable.shape) for variable in variables)
             update, after = step_from_tokens(rule, state, extras.read_value(), shapes)
             extras.assign(after)
-        rate = tf.convert_to_tensor(self._learning_rate)
-        w = w * (1.0 - rate * self._decay) - rate * update  # without a decay, w * 1 is exactly w
+        w = w - rate * update
         assign(variables, w)
         self.weights_sum.assign(tf.reduce_sum(w))
         self.squares.assign_add(tf.reduce_sum(tf.cast(update, tf.float64) ** 2))

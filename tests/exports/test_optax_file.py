@@ -121,3 +121,18 @@ def test_a_resumed_run_goes_on_as_if_it_had_not_stopped():
 )
 def test_only_what_the_rule_reads(formula, fields):
     assert list(paths.make(parse_formula(formula), "optax").init(jnp.ones(2))[0]._fields) == fields
+
+
+def test_a_rule_that_reads_the_decayed_weights():
+    """Parameters without a gradient stay, and half precision stays half precision."""
+    names = {"__name__": "exported"}
+    exec(parse_formula("|w| * g").to_source("MyOptimizer", "optax", 0.5, weight_decay=0.2), names)
+    params = {"a": jnp.full(2, 2.0, jnp.bfloat16), "b": jnp.ones(3)}
+    optimizer = names["MyOptimizer"](lambda count: 0.5, weight_decay=0.2)
+    updates, _ = jax.jit(optimizer.update)(
+        {"a": jnp.ones(2, jnp.bfloat16), "b": None}, optimizer.init(params), params
+    )
+    assert updates["b"] is None and updates["a"].dtype == "bfloat16"
+    np.testing.assert_allclose(np.asarray(updates["a"], float), [-1.1, -1.1], rtol=1e-2)  # 2 -> 1.8, and half of it
+    with pytest.raises(ValueError, match="parameters"):
+        optimizer.update(params, optimizer.init(params))

@@ -112,12 +112,13 @@ def train(names, framework, steps):
 
 
 @each_framework
-@pytest.mark.parametrize("formula", ["g", "(1 + ld) * g"])
+@pytest.mark.parametrize("formula", ["g", "(1 + ld) * g", "|w| * g"])
 @pytest.mark.parametrize(("schedule", "weight_decay"), [("linear, warm-up 0.4", 0.5), ("cosine", 0.0), ("", 0.5)])
 def test_the_lines_of_the_docstring_train_as_the_rule_was_found(framework, formula, schedule, weight_decay):
     names, _ = load(framework, schedule, weight_decay, formula)
     w = 1.0
     for t, factor in enumerate(parse_schedule(schedule or "constant").factors(5)):
-        direction = 1.0 + (1.0 - t / 5 if "ld" in formula else 0.0)
-        w -= RATE * factor * (weight_decay * w + direction)
+        w *= 1.0 - RATE * factor * weight_decay
+        direction = {"g": 1.0, "(1 + ld) * g": 2.0 - t / 5, "|w| * g": abs(w)}[formula]  # it reads the decayed w
+        w -= RATE * factor * direction
     np.testing.assert_allclose(train(names, framework, 5), w, rtol=1e-5)

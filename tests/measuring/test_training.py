@@ -280,19 +280,20 @@ def test_dropout_draws_anew_each_step_and_alike_in_each_run():
 # -- Schedules and weight decay ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("rule", ["m + ld * g", "|w| * m + g"])  # the second reads the decayed weights
 @pytest.mark.parametrize(
     ("text", "weight_decay"),
-    [("linear", 0.0), ("cosine", 0.3), ("linear_cosine", 0.3), ("linear, warm-up 0.25", 0.3)],
+    [("linear", 0.0), ("cosine", 6.0), ("linear_cosine", 0.3), ("linear, warm-up 0.25", 0.3)],
 )
-def test_a_schedule_and_a_weight_decay_are_what_plain_steps_make_of_them(training, text, weight_decay):
+def test_a_schedule_and_a_weight_decay_are_what_plain_steps_make_of_them(training, rule, text, weight_decay):
     steps, rate, seed = 8, 0.05, 3
     schedule = parse_schedule(text)
     more = dict(schedule=schedule, weight_decay=weight_decay)
-    traced = run(training, "m + ld * g", rate, seed, steps, **more)
+    traced = run(training, rule, rate, seed, steps, **more)
     splits = fakes.BLOBS.splits(fakes.TINY)
     tf.keras.utils.set_random_seed(seed)
     model = fakes.BLOBS.networks["tiny"]((2, 2, 1), 2)
-    optimizer = RuleOptimizer("m + ld * g", learning_rate=rate, decay_steps=steps)
+    optimizer = RuleOptimizer(rule, learning_rate=rate, decay_steps=steps)
     loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     batches = training._batches(tf.constant(seed, tf.int64), tf.constant(steps, tf.int64))[:steps]
     for batch, factor in zip(batches, schedule.factors(steps)):
@@ -305,7 +306,7 @@ def test_a_schedule_and_a_weight_decay_are_what_plain_steps_make_of_them(trainin
         optimizer.apply_gradients(zip(gradients, model.trainable_variables))
     expected = float(loss(splits.measured.labels, model(splits.measured.images)))
     assert traced.losses[-1] == pytest.approx(expected, rel=1e-4)
-    assert traced.losses[-1] != pytest.approx(run(training, "m + ld * g", rate, seed, steps).losses[-1], rel=1e-3)
+    assert traced.losses[-1] != pytest.approx(run(training, rule, rate, seed, steps).losses[-1], rel=1e-3)
 
 
 def test_one_trace_for_all_schedules_and_decays(training):

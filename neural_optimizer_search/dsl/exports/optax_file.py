@@ -49,8 +49,8 @@ def write(export: Export) -> str:
 def _use(export):
     steps = only("decay_steps" in export.arguments, "decay_steps=T")
     rate = "make_schedule(T)" if export.has_schedule else export.rate
-    if not export.weight_decay:
-        return [f"optimizer = {export.name}({', '.join([rate, *steps])})"]
+    if not export.weight_decay or _shrinks_first(export):
+        return [f"optimizer = {export.name}({', '.join([rate, *steps, *text.write_weight_decay(export)])})"]
     return [
         "optimizer = optax.chain(",
         f"    scale_by_{make_function_name(export.name)}({', '.join(steps)}),",
@@ -58,6 +58,11 @@ def _use(export):
         f"    optax.scale_by_learning_rate({rate}),",
         ")",
     ]
+
+
+def _shrinks_first(export):
+    """Whether the rule must read the weights after their decay, as it did when it was found."""
+    return bool(export.weight_decay) and "w" in export.equation.reads
 
 
 def _schedule(export):
@@ -99,7 +104,7 @@ def _leaf(export):
 
 def _optimizer(export):
     own = "".join(f", {name}={default}" for name, default in export.arguments.items())
-    arguments = ", ".join(f"{name}={name}" for name in export.arguments)
+    own += ", weight_decay=0.0" if _shrinks_first(export) else ""
     return [
         f"def {export.name}(learning_rate={export.rate}{own}):",
         '    """The optimizer, an `optax.GradientTransformation`.',
@@ -107,13 +112,43 @@ def _optimizer(export):
         "    Args:",
         "      learning_rate: A number or a schedule.",
         *indent(text.describe_arguments(export)),
+        *only(
+            _shrinks_first(export),
+            "      weight_decay: The decoupled weight decay; the rule reads the decayed weights.",
+        ),
         '    """',
         "    if not (callable(learning_rate) or isinstance(learning_rate, jax.Array)):",
         "        learning_rate = float(learning_rate)  # A number of NumPy would change the dtype of the updates.",
-        "    return optax.chain(",
-        f"        scale_by_{make_function_name(export.name)}({arguments}),",
-        "        optax.scale_by_learning_rate(learning_rate),",
-        "    )",
+        *indent(_join_with_rate(export)),
+    ]
+
+
+def _join_with_rate(export):
+    arguments = ", ".join(f"{name}={name}" for name in export.arguments)
+    scale = f"scale_by_{make_function_name(export.name)}({arguments})"
+    if not _shrinks_first(export):
+        return [
+            "return optax.chain(",
+            f"    {scale},",
+            "    optax.scale_by_learning_rate(learning_rate),",
+            ")",
+        ]
+    return [
+        f"scale = {scale}",
+        "",
+        "def update(updates, state, params=None):",
+        "    rate = learning_rate(state.count) if callable(learning_rate) else learning_rate",
+        "    shrunk = jax.tree.map(lambda w: w * (1 - rate * weight_decay), params)",
+        "    directions, state = scale.update(updates, state, shrunk)",
+        "",
+        "    def of_leaf(direction, w):",
+        "        if direction is None:",
+        "            return None",
+        "        return (-rate * (direction + weight_decay * w)).astype(direction.dtype)",
+        "",
+        "    return jax.tree.map(of_leaf, directions, params, is_leaf=_is_none), state",
+        "",
+        "return optax.GradientTransformation(scale.init, update)",
     ]
 
 
