@@ -11,15 +11,15 @@ from neural_optimizer_search.user_error import UserError
 def read_lines(path: pathlib.Path) -> list[str]:
     """Reads the lines of a UTF-8 file, without byte order mark and line endings.
 
-    Lines end with LF or CR LF, or with CR in a file without LF.
+    Lines end with LF or CR LF, or with CR in a file without LF before its end.
 
     Raises:
       UserError: If a line is not UTF-8.
     """
-    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    content = path.read_bytes().removeprefix(codecs.BOM_UTF8).removesuffix(b"\n").removesuffix(b"\r")
     # Not `splitlines`: in text from the web, other line separators, such as a lone CR, occur within sentences.
     end = b"\n" if b"\n" in content or b"\r" not in content else b"\r"
-    return [_decode(line, number, path) for number, line in enumerate(content.removesuffix(end).split(end), start=1)]
+    return [_decode(line, number, path) for number, line in enumerate(content.split(end), start=1)]
 
 
 def _decode(line, number, path):

@@ -141,11 +141,11 @@ def test_a_byte_order_mark_is_no_text(data_dir):
         np.testing.assert_array_equal(getattr(marked, part), getattr(plain, part))
 
 
-@pytest.mark.parametrize("end", [b"\r\n", b"\r"])
-def test_lines_end_as_any_system_ends_them(data_dir, end):
+@pytest.mark.parametrize(("end", "last"), [(b"\r\n", b"\r\n"), (b"\r", b"\r"), (b"\r", b"\r\n"), (b"\r\n", b"")])
+def test_lines_end_as_any_system_ends_them(data_dir, end, last):
     plain = text.load("ptb", data_dir).train
     path = data_dir / "ptb" / "ptb.train.txt"
-    path.write_bytes(path.read_bytes().replace(b"\n", end))
+    path.write_bytes(path.read_bytes().removesuffix(b"\n").replace(b"\n", end) + last)
     np.testing.assert_array_equal(text.load("ptb", data_dir).train, plain)
 
 

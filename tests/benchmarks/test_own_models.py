@@ -51,7 +51,7 @@ def tiny(monkeypatch):
 @pytest.mark.parametrize(
     ("arm", "trainings"),
     [
-        pytest.param("search", 140, marks=marks.only_long("nos-search is tested by itself.")),
+        ("search", 140),
         ("optuna", 60),
         pytest.param("hyperband", 60, marks=marks.only_long("It is budgeted as Optuna's arm is.")),
         pytest.param("catalogue", 90, marks=marks.only_long("Optuna's arm tunes as this one does.")),
@@ -280,7 +280,7 @@ def test_documents_show_what_was_measured(outcomes, tmp_path):
         kept.add(dict(piece._asdict(), fresh_seeds=20, first_fresh_seed=FRESH_SEED), write_outcome(one))
     read = markdown.read_outcomes(tmp_path / "outcomes.jsonl")
     assert read == outcomes
-    head, _, *rows, gains, steps, times = markdown.write_table(read, 480).splitlines()
+    head, _, *rows, gains, saved, steps, times = markdown.write_table(read, 480).splitlines()
     assert head == "| model | `nos-search` | Optuna | AdamW alone |"
     assert [row.split()[1] for row in rows] == ["images", "table", "capitals"] and "capitals (held out)" in rows[-1]
     compared = [report.compare(outcomes, task, "optuna", 480) for task in ("images", "table", "capitals")]
@@ -289,9 +289,17 @@ def test_documents_show_what_was_measured(outcomes, tmp_path):
     ]
     assert [re.search(r"[+-]\d\.\d{4}, P [^)]*\)", row)[0] for row in rows] == shown
     assert re.match(r"\| part of AdamW's error that it removes \| [+-]\d.*% \(.*\d to \d.*\) \| .*\) \|  \|$", gains)
+    ratios = [
+        report.geometric_mean(report.find_step_ratios(read, task, "search", 480))
+        for task in ("images", "table", "capitals")
+    ]
+    assert saved.startswith(
+        f"| steps of AdamW to the same score, as a multiple | {np.prod(ratios) ** (1 / 3):.2f} | "
+    )
+    assert saved.endswith(" |  |")
     assert steps == "| gradient steps of `nos-search`, as a multiple |  | 1.00 | 1.00 |"
     some = {piece: one for piece, one in read.items() if (piece.task, piece.arm) != ("table", "optuna")}
-    assert markdown.write_table(some, 480).splitlines()[-3].endswith(") |  |  |")  # Optuna lacks a model
+    assert markdown.write_table(some, 480).splitlines()[-4].endswith(") |  |  |")  # Optuna lacks a model
     assert times == "| processor time of `nos-search`, as a multiple |  | 1.00 | 1.00 |"
     said = markdown.write_result(read, 480)
     assert said.startswith("`nos-search` and other methods looked for an optimizer for each of 3 models, all with ")

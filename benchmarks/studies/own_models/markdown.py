@@ -9,11 +9,13 @@ from benchmarks.studies.own_models.arms import ARMS
 from benchmarks.studies.own_models.pieces import Piece, read_outcome
 from benchmarks.studies.own_models.report import (
     LOSS,
+    REFERENCE,
     SEARCH,
     WIN,
     Outcomes,
     compare,
     find_gains,
+    find_step_ratios,
     geometric_mean,
     judge,
 )
@@ -46,7 +48,7 @@ def read_outcomes(path: pathlib.Path) -> Outcomes:
 
 
 def write_table(outcomes: Outcomes, trainings: int) -> str:
-    """A row for each task: the mean score of the search, and how it compares with each other arm on shared splits.
+    """A row for each task: the score of the search, and how it compares with each other arm on shared splits.
 
     The means of the other arms are left out: they are of other splits, so they cannot be compared.
     """
@@ -62,6 +64,8 @@ def write_table(outcomes: Outcomes, trainings: int) -> str:
     means = [_write_gain(gains[arm]) if arm in gains and gains[arm].keys() >= whole else "" for arm in arms]
     if any(means):
         rows.append(["part of AdamW's error that it removes", *means])
+        saved = [_write_step_ratio(outcomes, whole, arm, trainings) for arm in arms]
+        rows.append(["steps of AdamW to the same score, as a multiple", *saved])
     for title, field in (("gradient steps", "steps"), ("processor time", "time")):
         ratios = [_write_ratio(outcomes, arm, trainings, field) for arm in arms]
         if any(ratios):
@@ -92,7 +96,8 @@ def _format(rows):
 def _write_cell(outcomes, task, arm, trainings):
     if arm == SEARCH:
         scores = [np.mean(o.scores) for p, o in outcomes.items() if p[:3] == (task, arm, trainings)]
-        return f"{np.mean(scores):.4f} ({len(scores)})" if scores else ""
+        spread = f" ± {np.std(scores, ddof=1):.4f}" if len(scores) > 1 else ""
+        return f"{np.mean(scores):.4f}{spread} ({len(scores)})" if scores else ""
     found = compare(outcomes, task, arm, trainings)
     if not found.splits:
         return ""
@@ -105,6 +110,12 @@ def _write_ratio(outcomes, arm, trainings, field):
     compared = [getattr(compare(outcomes, task, arm, trainings), field) for task in EIGHT if arm != SEARCH]
     ratios = [ratio for ratio in compared if ratio > 0]  # NaN where none is known
     return f"{geometric_mean(ratios):.2f}" if ratios else ""
+
+
+def _write_step_ratio(outcomes, tasks, arm, trainings):
+    """The geometric mean over the tasks, if the arm has them all."""
+    by_task = [find_step_ratios(outcomes, task, arm, trainings) for task in tasks]
+    return f"{geometric_mean(list(map(geometric_mean, by_task))):.2f}" if arm != REFERENCE and all(by_task) else ""
 
 
 def _write_gain(by_task):
@@ -130,11 +141,11 @@ def write_result(outcomes: Outcomes, trainings: int) -> str:
     fresh = max(len(outcome.scores) for outcome in outcomes.values())
     return (
         f"`nos-search` and other methods looked for an optimizer for each of {count_of(len(tasks), 'model')}, all "
-        f"with the same budget of gradient steps ({trainings} trainings of the model). On this many models, what the "
-        "search found is better than what the other method found, level with it, or worse:\n\n"
+        f"with the same budget of gradient steps ({trainings} trainings of the model). The table counts the models "
+        "on which the winner of the search is better than that of the other method, level with it, or worse:\n\n"
         f"{_format(rows)}\n\n"
         "Better means that a training with its winner ends better with a probability P of at least "
-        f"{WIN}; worse, that P is at most {LOSS}. Each comparison has other data splits and seeds. Each winner was "
+        f"{WIN}; worse, that P is at most {LOSS}. Each comparison has its own data splits and seeds. Each winner was "
         f"trained {fresh} times with fresh seeds, and measured on test data. No choice was based on the held-out "
         "models."
     )

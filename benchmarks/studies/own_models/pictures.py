@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from benchmarks.plotting import make_figure, save_figure
+from benchmarks.studies.own_models.markdown import TITLES
 from benchmarks.studies.own_models.pieces import Outcome, Piece
 from benchmarks.studies.own_models.report import SEARCH, find_gains, find_means_by_budget
 from benchmarks.studies.own_models.statistics import find_profile
@@ -23,11 +24,20 @@ def draw(outcomes: Mapping[Piece, Outcome], budgets: Sequence[int], directory: p
             _draw_budgets(means, task, directory / f"own_models-{task}-budgets.png")
 
 
+def _rank(item):
+    return list(TITLES).index(item[0])
+
+
+def _style(arm):
+    """A method has the same colour in all pictures."""
+    color = f"C{list(TITLES).index(arm)}"
+    return dict(label=TITLES[arm].replace("`", ""), color=color, linewidth=2 if arm == SEARCH else 1.2)
+
+
 def _draw_budgets(means, task, path):
     figure, axes = make_figure(width=7, height=4.5)
-    for arm, by_budget in means.items():
-        width = 2 if arm == SEARCH else 1.2
-        axes.plot(list(by_budget), list(by_budget.values()), label=arm, marker="o", markersize=4, linewidth=width)
+    for arm, by_budget in sorted(means.items(), key=_rank):
+        axes.plot(list(by_budget), list(by_budget.values()), marker="o", markersize=4, **_style(arm))
     budgets = sorted({budget for by_budget in means.values() for budget in by_budget})
     axes.set(xscale="log", xlabel="budget, in trainings", ylabel="mean score on test data")
     axes.set_xticks(budgets, [f"{budget:,}" for budget in budgets])
@@ -42,8 +52,8 @@ def _draw_profile(gains, trainings, path):
     low, high = (bound(list(map(bound, every.values()))) for bound in (min, max))
     levels = np.linspace(max(low, -0.5), high, 400)
     figure, axes = make_figure(width=7, height=4.5)
-    for arm, values in every.items():
-        axes.plot(levels, find_profile(values, levels), label=arm, linewidth=2 if arm == "search" else 1.2)
+    for arm, values in sorted(every.items(), key=_rank):
+        axes.plot(levels, find_profile(values, levels), **_style(arm))
     axes.axvline(0.0, color="gray", linewidth=0.7, linestyle="--")
     axes.annotate("tuned AdamW", (0.0, 0.02), fontsize=8, color="gray")
     axes.set(

@@ -103,7 +103,7 @@ def _describe(outcomes, task, arm, trainings) -> dict[str, Any]:
     row |= dict(winners=[one.winner for one in found])
     if arm != SEARCH:
         row |= dict(improvement=compare(outcomes, task, arm, trainings)._asdict())
-    if ratios := _find_ratios(outcomes, task, arm, trainings):
+    if ratios := find_step_ratios(outcomes, task, arm, trainings):
         row |= dict(step_ratio=geometric_mean(ratios))
     return row
 
@@ -113,8 +113,8 @@ def _mean_minutes(seconds):
     return float(np.mean(known)) / 60 if known else math.nan
 
 
-def _find_ratios(outcomes, task, arm, trainings):
-    """The ratio of AdamW's steps to those of the arm, on each split."""
+def find_step_ratios(outcomes: Outcomes, task: str, arm: str, trainings: int) -> list[float]:
+    """How many times the steps of the arm's winner tuned AdamW needs to reach the same score, on each split."""
     own = _pick(outcomes, task, arm, trainings)
     both = [(outcomes[one], outcomes.get(one._replace(arm=REFERENCE))) for one in own]
     return [find_step_ratio(mine.curve, adamw.curve) for mine, adamw in both if adamw]
@@ -175,10 +175,10 @@ def summarize_tasks(outcomes: Outcomes, trainings: int) -> dict[str, Any]:
         figures |= {f"wins_vs_{arm}": wins, f"losses_vs_{arm}": losses}
         words = (f"{', '.join(names) or 'none'}" for names in (wins, losses, between))
         print("The search against {}: wins {}; losses {}; between {}".format(arm, *words))
-    each = [_find_ratios(outcomes, task, SEARCH, trainings) for task in tasks]
+    each = [find_step_ratios(outcomes, task, SEARCH, trainings) for task in tasks]
     figures["step_ratio_geomean"] = ratio = geometric_mean([geometric_mean(one) for one in each if one])
     if not math.isnan(ratio):
-        print(f"AdamW needs {ratio:.2f} times as many steps to its last value (geometric mean over tasks)")
+        print(f"AdamW needs {ratio:.2f} times as many steps to the same score (geometric mean over tasks)")
     return figures
 
 

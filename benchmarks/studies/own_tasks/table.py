@@ -1,7 +1,8 @@
 """An MLP that predicts the number of distinct words in a paragraph of WikiText-2 from counts of the 40 most common.
 
-The tables that come with scikit-learn have at most 569 rows, too few for three splits. These data are real and have
-heavy tails; ridge regression explains 80 % of the variance, boosted trees 92 %.
+The tables that come with scikit-learn have at most 569 rows, too few for three splits. These data are real. The
+counts have heavy tails, with a median excess kurtosis of 9.6; the target, a logarithm, has not. Ridge regression
+explains 80 % of the variance, boosted trees 92 %.
 """
 
 import dataclasses
