@@ -18,15 +18,15 @@ from neural_optimizer_search.workers.executor import Ask, Executor
 FIRST_SEED = 1000
 
 
-def choose_seeds(count: int, used: Collection[int]) -> tuple[int, ...]:
-    """The first unused seeds, starting at `FIRST_SEED`.
+def choose_seeds(count: int, used: Collection[int], first: int = FIRST_SEED) -> tuple[int, ...]:
+    """The first unused seeds, from `first` on.
 
     Example:
       >>> from neural_optimizer_search.search.fresh import choose_seeds
       >>> choose_seeds(3, used=(0, 1, 1001))
       (1000, 1002, 1003)
     """
-    return tuple(itertools.islice((seed for seed in itertools.count(FIRST_SEED) if seed not in used), count))
+    return tuple(itertools.islice((seed for seed in itertools.count(first) if seed not in used), count))
 
 
 def choose_contenders(ranking: Ranking) -> list[Evaluation]:

@@ -11,6 +11,7 @@ import numpy as np
 
 CONFIDENCE = 0.95
 NEAR = 0.9
+ROUNDING = 1e-9  # differences of rewards that are as close as this are equal: 0.7 - 0.6 is not quite 0.8 - 0.7
 
 
 class Interval(NamedTuple):
@@ -74,7 +75,8 @@ def find_probability(differences: Sequence[float]) -> Optional[float]:
       differences: Differences between the rewards of two rules with the same seeds.
 
     Returns:
-      A number in [0, 1]; 0.5 if all differences are 0; None for fewer than two, which have no spread.
+      A number in [0, 1]; 0.5 if all differences are 0; None for fewer than two, and for two equal ones that are not
+      0, which are common where a reward takes few values, such as an accuracy on a hundred examples.
 
     Example:
       >>> from neural_optimizer_search.search.intervals import find_probability
@@ -88,8 +90,9 @@ def find_probability(differences: Sequence[float]) -> Optional[float]:
     if len(differences) < 2:
         return None
     mean, error = _describe(differences)
-    if error == 0.0:  # equal differences
-        return 0.5 + 0.5 * float(np.sign(mean))
+    if np.ptp(differences) <= ROUNDING:
+        sign = 0.0 if abs(mean) <= ROUNDING else float(np.sign(mean))
+        return None if sign and len(differences) == 2 else 0.5 + 0.5 * sign
     return float(special.stdtr(len(differences) - 1, mean / error))
 
 

@@ -31,7 +31,8 @@ class Verdict(NamedTuple):
 def correct(probability: float, compared: int) -> float:
     """The probability, corrected for the luck of the best of several rules: 1 - compared · (1 - P).
 
-    Bonferroni's correction, after which no rule counts as better in more than 5 % of all searches that found none.
+    Bonferroni's correction, after which a rule counts as better in at most 5 % of all searches that found none. It is
+    for one look at the result: searches with another seed use the same fresh seeds, and make a false result likelier.
 
     Args:
       probability: The probability P of the best rule.
@@ -48,6 +49,11 @@ def least_probability(compared: int) -> float:
 def say_too_little(probability: float, compared: int) -> str:
     """Formats a probability that is too low, without rounding it up to the required one."""
     return say_probability(min(probability, round(least_probability(compared), 3) - 1e-3))
+
+
+def say_cannot_tell(seeds: int) -> str:
+    """The beginning of a sentence on a probability that is unknown, given the number of fresh seeds."""
+    return "One fresh seed cannot tell" if seeds == 1 else "Two fresh seeds with the same difference cannot tell"
 
 
 def say_need(compared: int, what: str = "rule") -> str:
@@ -106,7 +112,7 @@ def _say_none(ranking):
     probability, name = ranking.find_probability(best), _call(ranking, best)
     if probability is None:
         return (
-            f"One fresh seed cannot tell whether a rule beats {reference.name} (best: {name}, "
+            f"{say_cannot_tell(len(best.fresh.seeds))} whether a rule beats {reference.name} (best: {name}, "
             f"{best.fresh.reward:.4f} against {reference.fresh.reward:.4f}): resume with a larger --fresh_seeds."
         )
     return (

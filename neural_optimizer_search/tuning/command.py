@@ -36,7 +36,6 @@ from neural_optimizer_search.records.run_directory import (
     require_own_files,
 )
 from neural_optimizer_search.search.config import SearchConfig
-from neural_optimizer_search.search.fresh import choose_seeds
 from neural_optimizer_search.search.named_rules import find_rule, find_run
 from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
 from neural_optimizer_search.search.tracebacks import keep_tracebacks
@@ -49,6 +48,7 @@ from neural_optimizer_search.tuning.objective import TaskObjective
 from neural_optimizer_search.tuning.plan import (
     Plan,
     check_steps,
+    choose_fresh_seeds,
     find_default_steps,
 )
 from neural_optimizer_search.tuning.report import find_metric, format_result
@@ -167,7 +167,7 @@ def _find_start(p: Parser, given) -> tuple[Start, dict[str, Any]]:
 def _find_plan(p: Parser, config, known) -> Plan:
     _, protocol = config.find()
     steps = config.budget or find_default_steps(protocol)
-    plan = Plan(steps, config.seed, choose_seeds(config.seeds, protocol.seeds), known)
+    plan = Plan(steps, config.seed, choose_fresh_seeds(config.seeds, protocol), known)
     try:
         check_steps(protocol, plan)
     except ValueError as error:

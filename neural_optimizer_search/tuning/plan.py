@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Optional
 
+from neural_optimizer_search.search.fresh import choose_seeds
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.trials.first_trials import count_first_trials, count_probe_steps, find_trial_steps
 from neural_optimizer_search.trials.setting import Setting
@@ -12,6 +13,7 @@ SEEDS = 5  # number of fresh seeds
 FINALISTS = 3  # number of tuned settings
 OWN_FINALISTS = 2  # the rule as given, at its two best rates: a single training does not tell which is better
 REWARD = "end_accuracy"
+FIRST_FRESH_SEED = 10_000
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,15 @@ class Plan:
     seed: int
     seeds: tuple[int, ...]
     known: Optional[Setting] = None
+
+
+def choose_fresh_seeds(count: int, protocol: Protocol) -> tuple[int, ...]:
+    """The seeds with which the best settings are measured again.
+
+    They are neither those of the protocol, nor those with which a search measures its best rules again, because these
+    chose RUN#1 and so the setting that a tuning compares with.
+    """
+    return choose_seeds(count, protocol.seeds, FIRST_FRESH_SEED)
 
 
 def find_default_steps(protocol: Protocol) -> int:

@@ -10,13 +10,13 @@ from neural_optimizer_search.search.columns import format_columns
 from neural_optimizer_search.search.intervals import CONFIDENCE, find_probability, say_probability
 from neural_optimizer_search.search.score_words import Metric, score_words
 from neural_optimizer_search.search.snippet import write_snippet
-from neural_optimizer_search.search.verdict import correct, say_need, say_too_little
+from neural_optimizer_search.search.verdict import correct, say_cannot_tell, say_need, say_too_little
 from neural_optimizer_search.tasks.protocol import OF_LOSS
 from neural_optimizer_search.trials.study import TRIALS_FOR_IMPORTANCES
 from neural_optimizer_search.tuning.result import Measured, TuningResult
 
 FINALIST = ["reward", "standard error", "chosen by", "rate", "schedule", "weight decay", "update rule"]
-TUNED = ["", "importance", "given", "best", "among the best tenth of the trials"]
+TUNED = ["", "importance", "given", "best", "among the best tenth of the complete trials"]
 
 
 def find_metric(task: str, fingerprint: Optional[Fingerprint], reward: str) -> Optional[Metric]:
@@ -90,23 +90,23 @@ def _finalist(one: Measured):
 def _compare(result):
     best, own = result.best, result.own
     if own is None:
-        return "The rule as it was given did not train to its end at any of the rates."
+        return "The rule as it was given had no reward above 0 at any of the rates."
     if best.is_own:
-        return "No setting that was tried is better than the rule as it was given, at its best rate."
+        return "No setting that was measured again has a higher mean than the rule as it was given, at its best rate."
     gain, compared = best.mean - own.mean, sum(not one.is_own for one in result.finalists)
     # The seeds are the same, so what counts are the paired differences.
     differences = [one - other for one, other in zip(best.rewards, own.rewards)]
     probability, need = find_probability(differences), say_need(compared, "setting")
     if probability is None:
         return (
-            "One fresh seed cannot tell whether tuning adds to the rule as it was given, at its best rate (best: "
-            f"{gain:.4f} more): tune with more --seeds."
+            f"{say_cannot_tell(len(differences))} whether tuning adds to the rule as it was given, at its best rate "
+            f"(best: {gain:.4f} more): tune with more --seeds."
         )
     # The best of several was found by these very seeds: without any difference, it would often be ahead by luck.
     if correct(probability, compared) < CONFIDENCE:
         return (
-            "No setting that was tried is better than the rule as it was given, at its best rate, beyond noise "
-            f"(best: {gain:.4f} more, probability {say_too_little(probability, compared)}; {need}). "
+            "No setting that was measured again is better than the rule as it was given, at its best rate, beyond "
+            f"noise (best: {gain:.4f} more, probability {say_too_little(probability, compared)}; {need}). "
             "More --seeds can tell smaller differences."
         )
     error = statistics.stdev(differences) / math.sqrt(len(differences))

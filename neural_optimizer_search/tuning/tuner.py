@@ -10,7 +10,6 @@ from neural_optimizer_search.arguments import check_int
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.records.rows import Start
 from neural_optimizer_search.schedule_shape import parse_schedule
-from neural_optimizer_search.search.fresh import choose_seeds
 from neural_optimizer_search.search.named_rules import find_rule
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.tasks import protocol as task_protocol
@@ -29,6 +28,7 @@ from neural_optimizer_search.tuning.plan import (
     SEEDS,
     Plan,
     check_steps,
+    choose_fresh_seeds,
     find_default_steps,
     find_reserve,
 )
@@ -130,7 +130,7 @@ def tune(
     plan = Plan(
         steps,
         check_int("seed", seed, "an int >= 0", lambda number: number >= 0),
-        choose_seeds(check_int("seeds", seeds, "an int > 0", lambda count: count > 0), chosen.seeds),
+        choose_fresh_seeds(check_int("seeds", seeds, "an int > 0", lambda count: count > 0), chosen),
         find_known_setting(start),
     )
     check_steps(chosen, plan)

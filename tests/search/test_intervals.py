@@ -36,7 +36,8 @@ def test_few_seeds_and_ties():
     assert find_interval([0.7]) == (0.7, None)
     assert find_probability([]) is find_probability([0.3]) is None
     assert find_probability([0.0, 0.0, 0.0]) == 0.5
-    assert find_probability([0.1, 0.1]) == 1.0 and find_probability([-0.1, -0.1]) == 0.0
+    assert find_probability([0.1, 0.1, 0.1]) == 1.0 and find_probability([-0.1, -0.1, -0.1]) == 0.0
+    assert find_probability([0.1, 0.1]) is find_probability([-0.1, -0.1]) is None  # likely by luck, as of accuracies
     assert find_probability([-0.1, 0.1]) == 0.5
 
 

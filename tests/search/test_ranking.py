@@ -71,7 +71,7 @@ def test_fresh_seeds_decide_and_are_compared_seed_by_seed():
     assert [one.rule for one in ranking.found] == [second.rule, first.rule]
     assert ranking.reference.name == "SGD" and ranking.compared == 2
     assert ranking.find_probability(ranking.found[0]) == pytest.approx(0.75)  # of 0.1 and 0
-    assert ranking.find_probability(ranking.found[1]) == pytest.approx(0.0)  # of -0.2 twice
+    assert ranking.find_probability(ranking.found[1]) is None  # of -0.2 twice
     assert ranking.find_probability(ranking.reference) == 0.5
     adam = ranking.known[1]
     assert ranking.find_probability(ranking.found[0], adam) == pytest.approx(0.852, abs=1e-3)  # of 0.2 and 0.6

@@ -22,6 +22,7 @@ from neural_optimizer_search import parse_formula
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER, STUDY, TUNED
+from neural_optimizer_search.search.fresh import choose_seeds
 from neural_optimizer_search.tasks.named_task import load
 from neural_optimizer_search.tuning import command
 from neural_optimizer_search.tuning.study_file import NAME, StudyFile, create
@@ -62,9 +63,11 @@ def read(directory):
 
 def test_what_it_prints_and_keeps(fake, tmp_path, capsys):
     out = tmp_path / "run"
-    assert run("sign(g) * m", *SMALL, "--out", out) == 0
+    # Enough for importances by a margin: what is proposed, and so what ends early, depends on a processor's rounding.
+    assert run("sign(g) * m", *SMALL, "--budget", 1200, "--out", out) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith(f"Tuning sign(g) * m on digits_mlp/reduced, end_accuracy, 800 steps, seed 0 -> {out}\n")
+    what = "sign(g) * m on digits_mlp/reduced, end_accuracy, 1200 steps, seed 0"
+    assert printed.startswith(f"Tuning {what} -> {out}\n")
     assert printed.rstrip().endswith(f"Kept in {out}")
     assert (out / TUNED).read_text() in printed
     assert re.search(r"Tuning adds 0\.\d{4} ± 0\.\d{4} ", printed)
@@ -318,9 +321,10 @@ def test_a_fault_while_writing_is_no_damage(copy, monkeypatch):
 
 
 def test_fresh_seeds_are_those_of_no_search(copy):
-    """With more `--seeds_per_rule`, a search of the same protocol trains with the seeds after the protocol's own."""
+    """A search trains with the seeds after the protocol's own, and measures its best rules again with others."""
     with contextlib.closing(StudyFile(copy / STUDY)) as study:
-        assert {seed for _, seed in study.fresh} == {1000, 1001}
+        seeds = {seed for _, seed in study.fresh}
+    assert len(seeds) == 2 and seeds.isdisjoint({*range(1000), *choose_seeds(1000, used=range(100))})
 
 
 def test_a_fresh_reward_that_rounding_moved_above_1_is_one(copy):

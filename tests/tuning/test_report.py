@@ -91,7 +91,7 @@ def test_the_table():
     row = "0.6250 ± 0.1768 0.1250 0.8750 0.25 cosine, warm-up 0.1 0.01 Adam, beta_1=0.8"
     assert " ".join(lines[2].split()) == row
     assert lines[3].endswith("Adam, beta_1=0.8  (as given)")
-    assert "Tuning adds 0.2500 ± 0.0000 (standard error, seed by seed)" in text
+    assert "Two fresh seeds with the same difference cannot tell whether tuning adds to the rule" in text
     assert "at its best rate (probability > 0.999; a single setting needs 0.95)." in text
     assert "schedule        0.75  constant  cosine  linear, cosine" in lines
     assert "beta_1             -       0.9     0.8  0.5 to 0.95" in lines
@@ -117,8 +117,11 @@ def test_a_long_schedule_moves_no_column():
             "One fresh seed cannot tell whether tuning adds to the rule as it was given, at its best rate (best: "
             "0.2500 more): tune with more --seeds.",
         ),
-        ([measured(is_own=True), measured()], "No setting that was tried is better than the rule as it was given"),
-        ([measured()], "The rule as it was given did not train to its end at any of the rates."),
+        (
+            [measured(is_own=True), measured()],
+            "No setting that was measured again has a higher mean than the rule as it was given",
+        ),
+        ([measured()], "The rule as it was given had no reward above 0 at any of the rates."),
     ],
 )
 def test_what_it_is_worth(finalists, said):
@@ -135,8 +138,8 @@ def test_what_it_is_worth(finalists, said):
         ),
         (
             3,
-            "No setting that was tried is better than the rule as it was given, at its best rate, beyond noise "
-            "(best: 0.1000 more, probability 0.954; the best of 3 needs 0.983). More --seeds can tell smaller "
+            "No setting that was measured again is better than the rule as it was given, at its best rate, beyond "
+            "noise (best: 0.1000 more, probability 0.954; the best of 3 needs 0.983). More --seeds can tell smaller "
             "differences.",
         ),
     ],
