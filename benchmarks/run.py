@@ -10,6 +10,7 @@ Each prints a human-readable table and, as its last line, one JSON object with t
 """
 
 import functools
+import importlib.util
 import json
 import math
 import sys
@@ -72,6 +73,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     _check_name(name)
     try:
         command = load_command(name)
+        _require_matplotlib()
     except ImportError as error:
         if _is_fault(error):
             raise
@@ -104,6 +106,12 @@ def replace_non_finite(figures: Any) -> Any:
     if isinstance(figures, (list, tuple)):
         return [replace_non_finite(value) for value in figures]
     return None if isinstance(figures, float) and not math.isfinite(figures) else figures
+
+
+def _require_matplotlib():
+    """Raises an ImportError now, because pictures are drawn at the end, after hours of work."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ImportError("No module named 'matplotlib'", name="matplotlib")
 
 
 def _check_name(name):

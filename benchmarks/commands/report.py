@@ -5,12 +5,12 @@
 prints a table for each experiment, writes its plots, and updates the part of OUT/README.md between two markers.
 """
 
+import dataclasses
 import functools
 import os
 import pathlib
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from benchmarks.commands.experiment import OUT
@@ -21,6 +21,7 @@ from benchmarks.trials.contenders import read_contender
 from benchmarks.trials.experiment import SCALES
 from benchmarks.trials.records import Records
 from benchmarks.trials.summary import correlate, make_table, summarize
+from benchmarks.trials.trials import TUNING_SEED
 from neural_optimizer_search.command_line import path
 from neural_optimizer_search.files import read_text, write_whole
 from neural_optimizer_search.flags import flag
@@ -32,7 +33,7 @@ COMMAND = "python -m benchmarks.run"
 BEGIN, END = f"<!-- begin: {COMMAND} report -->", f"<!-- end: {COMMAND} report -->"
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Config:
     """The flags of the report."""
 
@@ -94,6 +95,7 @@ def make_section(source: Source, records: Records, out: pathlib.Path) -> tuple[s
     plot = pictures.Plot(experiment, records, figures, pictures.choose_styles(records.contenders))
     paths = pictures.draw(plot, out / stem)
     seconds = sum(record["seconds"] for name in records.contenders for record in records.of(name))
+    each = seconds / len(records)
     parts = [
         f"### {experiment.TITLE}, scale `{source.scale}`" + (source.data and f", data `{source.data}`"),
         f"```sh\n{write_command(source, records)}\n```",
@@ -101,8 +103,8 @@ def make_section(source: Source, records: Records, out: pathlib.Path) -> tuple[s
         _describe_progress(experiment, source, records),
         make_table(experiment, figures, source.data),
         "" if source.data else _describe_order(experiment, figures),
-        f"{len(records)} trainings of {seconds / len(records):.0f} s each on average, {seconds / 60:.0f} min of "
-        f"training in total. Each training: [`{stem}.jsonl`]({stem}.jsonl).",
+        f"{len(records)} trainings of {each:.{0 if each >= 10.0 else 1}f} s each on average, {seconds / 60:.0f} min "
+        f"of training in total. Each training: [`{stem}.jsonl`]({stem}.jsonl).",
         *(f"![{title}]({path.name})" for title, path in paths.items()),
     ]
     return "\n\n".join(part for part in parts if part), figures
@@ -124,7 +126,7 @@ def _describe_scale(experiment, source):
 def _describe_progress(experiment, source, records):
     """A sentence on the trainings of the scale's own comparison that are missing; "" if none is."""
     setting = experiment.SETTINGS[source.scale]
-    sweep = setting.sweep
+    sweep = dataclasses.replace(setting.sweep, seeds=_count_seeds(setting.sweep, records))
     own = {str(read_contender(text, sweep.schedule)) for text in sweep.contenders}
     if source.data or set(records.contenders) != own:
         return ""
@@ -150,7 +152,15 @@ def write_command(source: Source, records: Records) -> str:
     own = {str(read_contender(text, sweep.schedule)) for text in sweep.contenders}
     if set(records.contenders) != own:
         words += ["--optimizers", *map(shlex.quote, records.contenders)]
+    if (seeds := _count_seeds(sweep, records)) != sweep.seeds:
+        words += ["--seeds", str(seeds)]
     return " ".join(words)
+
+
+def _count_seeds(sweep, records):
+    """The number of fresh seeds, which `--seeds` sets: that of all contenders if it is the same, else the scale's."""
+    counts = {len({record["seed"] for record in records.of(name)} - {TUNING_SEED}) for name in records.contenders}
+    return counts.pop() if len(counts) == 1 and counts != {0} else sweep.seeds
 
 
 def renew(path: pathlib.Path, text: str) -> None:

@@ -64,15 +64,15 @@ def write_arguments(arguments: Arguments) -> str:
     return BEGIN + BETWEEN.join(pairs) if arguments else ""
 
 
-def plain_name(contender: str) -> str:
-    """The optimizer's name or formula in a contender's name, without its arguments and schedule.
+def has_name(contender: str, name: str) -> bool:
+    """Whether a contender is this optimizer as it is, without arguments, with any schedule.
 
     Example:
-      >>> from benchmarks.trials.arguments import plain_name
-      >>> plain_name("powersign?base=2@cosine"), plain_name("sign(g)@constant")
-      ('powersign', 'sign(g)')
+      >>> from benchmarks.trials.arguments import has_name
+      >>> has_name("powersign@cosine", "powersign"), has_name("powersign?base=2@cosine", "powersign")
+      (True, False)
     """
-    return contender.rpartition("@")[0].partition(BEGIN)[0]
+    return contender.rpartition("@")[0] == name
 
 
 def _read_value(name, text, optimizer, default):

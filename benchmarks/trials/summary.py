@@ -2,12 +2,12 @@
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 import scipy.stats
 
-from benchmarks.trials.arguments import plain_name
+from benchmarks.trials.arguments import has_name
 from benchmarks.trials.comparison import find_choice, merit
 from benchmarks.trials.experiment import Experiment
 from benchmarks.trials.records import Record, Records
@@ -20,10 +20,10 @@ Figures = Mapping[str, Mapping[str, Any]]
 def summarize(experiment: Experiment, records: Records, contenders: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Contender -> the summary of its trials, as JSON-serializable figures."""
     choices = {name: find_choice(records, name, experiment.METRIC) for name in contenders}
-    reference = find_reference(
-        experiment.METRIC,
-        [choice.final for name, choice in choices.items() if plain_name(name) == experiment.REFERENCE],
-    )
+    # Of any schedule, but without arguments, which make it another optimizer.
+    candidates = {name: choice.final for name, choice in choices.items() if has_name(name, experiment.REFERENCE)}
+    chosen = find_reference(experiment.METRIC, candidates)
+    reference = candidates.get(chosen, [])
     return {
         name: dict(
             learning_rate=best.learning_rate,
@@ -34,6 +34,7 @@ def summarize(experiment: Experiment, records: Records, contenders: Sequence[str
             seeds=len(final),
             **{key: mean_and_deviation(_list_sound(final, key)) for key in ("best", *experiment.COLUMNS)},
             median=find_median(experiment.METRIC, final, next(iter(experiment.COLUMNS))),
+            reference=chosen,
             **compare_steps(experiment.METRIC, final, reference),
             seconds=round(sum(r["seconds"] for r in (*tuned, *final))),
         )
@@ -61,10 +62,10 @@ def find_median(metric: Metric, records: list[Record], key: str) -> Optional[flo
     return median if metric.larger_is_better else -median
 
 
-def find_reference(metric: Metric, candidates: Iterable[list[Record]]) -> list[Record]:
-    """The trainings with the best mean validation, of the contenders without a diverged one; [] if there are none."""
-    sound = [records for records in candidates if records and not any(r["diverged"] for r in records)]
-    return max(sound, default=[], key=lambda records: statistics.fmean(merit(r, metric) for r in records))
+def find_reference(metric: Metric, candidates: Mapping[str, list[Record]]) -> str:
+    """The contender with the best mean validation, of those without a diverged training; "" if there is none."""
+    sound = [name for name, records in candidates.items() if records and not any(r["diverged"] for r in records)]
+    return max(sound, default="", key=lambda name: statistics.fmean(merit(r, metric) for r in candidates[name]))
 
 
 def compare_steps(metric: Metric, final: list[Record], reference: list[Record]) -> dict[str, Any]:
@@ -101,7 +102,8 @@ def make_table(experiment: Experiment, figures: Figures, data: str = "") -> str:
     head += [f"paper: {columns[key][0]}" for key in paper]
     has_median = any(row["diverged"] for row in figures.values())
     head += ["median of all"] * has_median
-    head += [f"steps to the worst of `{experiment.REFERENCE}`", "speed-up", "diverged"]
+    reference = next((row["reference"] for row in figures.values()), "") or experiment.REFERENCE
+    head += [f"steps to the worst of `{reference}`", "speed-up", "diverged"]
     rows = [
         # A formula may have |v|.
         [cell.replace("|", r"\|") for cell in _make_row(experiment, name, row, paper, has_median)]

@@ -17,8 +17,10 @@ from benchmarks.studies.learned_optimizers import comparison as comparing
 from benchmarks.studies.learned_optimizers import digits, learning, pictures, tables
 from benchmarks.studies.learned_optimizers.margins import has_diverged, margins, share_ahead
 from neural_optimizer_search.files import Damaged
-from neural_optimizer_search.l2o import PredictedStepDescent
+from neural_optimizer_search.l2o import PredictedStepDescent, saved
+from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig, Training
 from neural_optimizer_search.l2o.named_family import find_family
+from neural_optimizer_search.l2o.presets import PRESETS
 from neural_optimizer_search.l2o.step_policy import new_policy
 from neural_optimizer_search.l2o.trajectories import Trajectories, cap
 from neural_optimizer_search.objectives import FAMILIES
@@ -54,7 +56,7 @@ def test_diverged():
 def comparison(monkeypatch):
     monkeypatch.setattr(comparing, "HELD_OUT", 6)
     seen = np.random.default_rng(0).normal(size=(50, 125))
-    policies = [new_policy(seen, 4, seed, 25)._replace(second=np.zeros([50, 4])) for seed in (0, 1)]
+    policies = {seed: new_policy(seen, 4, seed, 25)._replace(second=np.zeros([50, 4])) for seed in (0, 2)}
     family = FAMILIES["logistic"]
     return comparing.compare_on_family("logistic", family, policies, comparing.run_baselines(family, SETTINGS))
 
@@ -76,7 +78,8 @@ def test_the_deviation_over_seeds_has_n_minus_1_and_one_seed_has_none(comparison
         comparison,
         values={**comparison.values, comparing.LEARNED: np.broadcast_to(at_end[:, None, None], (2, 6, 101))},
     )
-    one = dataclasses.replace(two, values={**two.values, comparing.LEARNED: two.values[comparing.LEARNED][:1]})
+    alone = {**two.values, comparing.LEARNED: two.values[comparing.LEARNED][:1]}
+    one = dataclasses.replace(two, values=alone, seeds=(0,))
     cells = []
     for each in (two, one):
         figures = comparing.summarize_comparison(each, SETTINGS)
@@ -99,6 +102,7 @@ def test_curves_and_pictures(comparison, tmp_path):
     tables.write_comparisons(tmp_path / "curves.csv", [comparison])
     rows = list(csv.DictReader((tmp_path / "curves.csv").read_text().splitlines()))
     assert len(rows) == 6 * 2 * 101
+    assert {row["seed"] for row in rows} == {"0", "2"}  # that with the seed 1 may have failed
     pictures.draw_comparisons([comparison], comparing.LEARNED, comparing.FIXED, tmp_path)
     assert (tmp_path / "learned_optimizers-logistic.png").stat().st_size > 10_000
 
@@ -121,6 +125,26 @@ def test_curves_of_other_families_and_presets_are_kept(comparison, tmp_path):
     rows = list(csv.DictReader(path.read_text().splitlines()))
     places = [("logistic", "steady"), ("logistic", "paper"), ("robust", "steady")]
     assert collections.Counter((row["family"], row["preset"]) for row in rows) == dict.fromkeys(places, 6 * 2 * 101)
+
+
+def test_more_is_not_replaced_by_less(comparison, monkeypatch, tmp_path):
+    tables.write_comparisons(tmp_path / learned_optimizers.CURVES, [comparison])
+    monkeypatch.setattr(learned_optimizers, "learn_all", lambda *arguments: pytest.fail("it has begun to learn"))
+    for how, lost in ((dict(seeds=1), "2 seeds"), (dict(baselines=()), "adam"), (dict(seeds=1, baselines=()), "2 s")):
+        config = learned_optimizers.Config(
+            **dict(dict(families=("logistic",), seeds=2), **how), out=tmp_path, results=tmp_path
+        )
+        with pytest.raises(StudyFailed, match=f"--results: .* has more on logistic .* lose it: {lost}"):
+            learned_optimizers.run(config)
+
+
+def test_a_training_with_other_settings_is_not_taken_for_this_one(tmp_path):
+    job = learning.Job("logistic", "steady", 0)
+    (tmp_path / job.name).mkdir()
+    config = GuidedPolicySearchConfig(functions=90, iterations=12, **PRESETS["steady"])
+    saved.save_config(tmp_path / job.name, Training(family="logistic"), config)
+    with pytest.raises(StudyFailed, match="iterations = 12, and this study learns with 24: move it"):
+        learning.learn_policy(job, tmp_path, [])
 
 
 def test_there_is_no_picture_of_rules_without_the_usual_preset(tmp_path):

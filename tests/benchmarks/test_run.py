@@ -35,6 +35,13 @@ def test_an_experiment_prints_its_table_and_figures_and_the_report_makes_picture
         assert (tmp_path / f"rosenbrock-smoke-{picture}.png").stat().st_size > 10_000
 
 
+def test_the_report_names_another_number_of_seeds(tmp_path, capsys):
+    assert run.main([*SMOKE, "--out", str(tmp_path), "--seeds", "3"]) == 0
+    assert run.main(["report", "--out", str(tmp_path)]) == 0
+    text = (tmp_path / "README.md").read_text()
+    assert "rosenbrock --scale smoke --seeds 3\n" in text and "Not complete" not in text
+
+
 def test_a_rule_of_a_run_takes_part(tmp_path, capsys):
     ledger = Ledger(tmp_path / "ledger.sqlite", {})
     for formula, reward in (("g", 0.5), ("sign(m)", 0.7)):

@@ -14,7 +14,6 @@ from benchmarks.commands import report
 from benchmarks.experiments import EXPERIMENTS
 from benchmarks.plotting import close_figure, make_figure
 from benchmarks.trials import pictures
-from benchmarks.trials.arguments import plain_name
 from benchmarks.trials.comparison import choose, compare, count_missing, count_trials, find_choice
 from benchmarks.trials.contenders import SCHEDULES, Contender, read_contender
 from benchmarks.trials.execution import measure_trials
@@ -247,6 +246,20 @@ class Experiment:
     METRIC, COLUMNS, PAPER = ACCURACY, {"test": ("test", ".2f")}, {"g@constant": {"test": 0.5}}
 
 
+def test_an_optimizer_with_arguments_is_not_the_reference(tmp_path):
+    """It is another one, even if it ends better."""
+    records, _ = compared(tmp_path / "records.jsonl")
+    other = "adam?beta_1=0.8@constant"
+    for record in records.of("adam@constant"):
+        better = {key: record[key] + 0.1 for key in ("best", "final")}
+        trial = Trial(other, record["learning_rate"], (), record["seed"])
+        records.add(trial, dict(made_up(trial._replace(contender="adam@constant")), **better))
+    found = summarize(Experiment, records, [other, *SWEEP.contenders])
+    assert {row["reference"] for row in found.values()} == {"adam@constant"}
+    assert found["adam@constant"]["speed_up"] == 1.0
+    assert "| steps to the worst of `adam@constant` |" in make_table(Experiment, found)
+
+
 def test_the_table_says_what_the_trials_gave(tmp_path):
     records, _ = compared(tmp_path / "records.jsonl")
     found = summarize(Experiment, records, SWEEP.contenders)
@@ -398,12 +411,6 @@ def test_a_decay_lowers_the_rate(name, steps, expected):
 @pytest.mark.parametrize("steps", range(7, 300, 13))
 def test_no_restart_is_close_to_the_end(steps):
     assert float(SCHEDULES["restarts"](1.0, steps)(steps - 1)) < 0.5
-
-
-def test_the_plain_name_is_without_arguments_and_schedule():
-    assert [plain_name(name) for name in ("adam?beta_1=0.8@cosine", "adam@linear", "adam-exp-m@constant")] == [
-        "adam", "adam", "adam-exp-m"
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

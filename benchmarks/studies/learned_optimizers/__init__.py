@@ -9,10 +9,12 @@ hand-made optimizers.
 """
 
 import dataclasses
+import itertools
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks.studies import StudyFailed
 from benchmarks.studies.common.shared_flags import results_flag
 from benchmarks.studies.learned_optimizers import digits, pictures
 from benchmarks.studies.learned_optimizers.comparison import (
@@ -28,6 +30,7 @@ from benchmarks.studies.learned_optimizers.comparison import (
 )
 from benchmarks.studies.learned_optimizers.learning import Job, learn_all, tune_baselines
 from benchmarks.studies.learned_optimizers.tables import (
+    find_lost,
     make_comparison_table,
     make_preset_table,
     read_curves,
@@ -40,8 +43,7 @@ from neural_optimizer_search.l2o.baselines import BASELINES
 from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
 from neural_optimizer_search.l2o.guided_policy_search import STARTS
 from neural_optimizer_search.l2o.named_family import find_family
-from neural_optimizer_search.l2o.presets import PRESETS
-from neural_optimizer_search.l2o.training import FUNCTIONS
+from neural_optimizer_search.l2o.presets import FUNCTIONS, PRESETS
 from neural_optimizer_search.objectives import FAMILIES
 
 TITLE = "Li & Malik's learned optimizers against hand-made ones, on functions that neither has seen"
@@ -51,6 +53,7 @@ NAMES = {**{name: name for name in FAMILIES}, **digits.NAMES}
 GAUSSIANS = (5, 6, 8, 12)
 PICTURED = "logistic_2d"  # one training is enough for a picture of its trajectories
 PROBLEMS = 4  # functions in that picture
+CURVES = "learned_optimizers.csv"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +88,7 @@ class Config:
 def run(config: Config) -> dict[str, Any]:
     """Learns, tunes and compares; returns the results of each optimizer on each family."""
     config.results.mkdir(parents=True, exist_ok=True)  # before the work, which would be lost
+    _require_no_loss(config)
     files = learn_all(list_jobs(config), config.out, config.workers)
     figures, comparisons = {}, []
     for name in config.families:
@@ -100,9 +104,9 @@ def run(config: Config) -> dict[str, Any]:
             comparisons += found
             _show(title, found, figures)
         if name == PICTURED:
-            firsts = {preset: of_preset[0] for preset, of_preset in policies.items()}
+            firsts = {preset: next(iter(by_seed.values())) for preset, by_seed in policies.items()}
             pictures.draw_ways(*find_ways(firsts, settings), config.results)
-    curves = config.results / "learned_optimizers.csv"
+    curves = config.results / CURVES
     write_comparisons(curves, comparisons)
     pictures.draw_rules(read_curves(curves), LEARNED, config.results)
     pictures.draw_comparisons(comparisons, LEARNED, FIXED, config.results)
@@ -115,8 +119,23 @@ def list_jobs(config: Config) -> list[Job]:
     return [Job(name, preset, seed) for name in seeds for preset in config.presets for seed in seeds[name]]
 
 
+def _require_no_loss(config):
+    """Raises a StudyFailed if the results have more of a comparison than the command would measure and replace."""
+    jobs, optimizers = list_jobs(config), (LEARNED, *FIXED, *config.baselines)
+    for name in config.families:
+        for preset, title in itertools.product(config.presets, list_kinds(name, find_family(NAMES[name]))):
+            seeds = sum((job.family, job.preset) == (name, preset) for job in jobs)
+            if lost := find_lost(config.results / CURVES, title, preset, seeds, optimizers):
+                raise StudyFailed(
+                    f"argument --results: {config.results / CURVES} has more on {title} than this command measures, "
+                    f"and would lose it: {lost}. Give another directory"
+                )
+
+
 def _load(files, family, preset):
-    return [PredictedStepDescent.load(file).policy for job, file in files.items() if job[:2] == (family, preset)]
+    """Seed -> the policy."""
+    of = {job.seed: file for job, file in files.items() if job[:2] == (family, preset)}
+    return {seed: PredictedStepDescent.load(of[seed]).policy for seed in sorted(of)}
 
 
 def _show(title, comparisons, figures):

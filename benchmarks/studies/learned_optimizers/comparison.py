@@ -32,12 +32,14 @@ class Comparison:
       name: Name of the family, with the number of Gaussians if it differs from that in training.
       values: Optimizer -> `[F, ITERATIONS + 1]`; the learned one has an array for each seed, `[seeds, F, ..]`.
       evaluations: Optimizer -> mean number of computations of value and gradient per iteration.
+      seeds: The seeds with which the learned one was trained.
       preset: The `nos-learn` preset of the learned optimizer.
     """
 
     name: str
     values: Mapping[str, np.ndarray]
     evaluations: Mapping[str, float]
+    seeds: Sequence[int]
     preset: str = USUAL
 
     @property
@@ -71,13 +73,13 @@ def run_baselines(family: Any, settings: Settings) -> HandMade:
 
 
 def compare_on_family(
-    name: str, family: Any, policies: Sequence[Any], hand_made: HandMade, preset: str = USUAL
+    name: str, family: Any, policies: Mapping[int, Any], hand_made: HandMade, preset: str = USUAL
 ) -> Comparison:
-    """A `Comparison` of policies of one preset with the result of `run_baselines` for the same family."""
+    """A `Comparison` of policies of one preset, by seed, with the result of `run_baselines` for the same family."""
     functions, start = _hold_out(family)
-    learned = [run(functions, policy, start, ITERATIONS, policy.history) for policy in policies]
-    values = np.stack([one.values[:, 0] for one in learned])
-    return Comparison(name, {LEARNED: values, **hand_made.values}, {LEARNED: 1.0, **hand_made.evaluations}, preset)
+    learned = [run(functions, policy, start, ITERATIONS, policy.history) for policy in policies.values()]
+    values = {LEARNED: np.stack([one.values[:, 0] for one in learned]), **hand_made.values}
+    return Comparison(name, values, {LEARNED: 1.0, **hand_made.evaluations}, tuple(policies), preset)
 
 
 def _hold_out(family):

@@ -1,6 +1,7 @@
 """Trainings by `nos-learn` and tuning of the baselines, each stored and not repeated."""
 
 import concurrent.futures
+import dataclasses
 import os
 import pathlib
 import subprocess
@@ -16,7 +17,9 @@ from benchmarks.studies.learned_optimizers import digits
 from benchmarks.studies.learned_optimizers.comparison import ITERATIONS, USUAL
 from neural_optimizer_search.l2o import saved
 from neural_optimizer_search.l2o.baselines import BASELINES, tune
+from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig
 from neural_optimizer_search.l2o.guided_policy_search import STARTS, TRAINING
+from neural_optimizer_search.l2o.presets import FUNCTIONS, PRESETS
 from neural_optimizer_search.l2o.trajectories import starts
 from neural_optimizer_search.workers.placement import ONE_THREAD
 
@@ -50,9 +53,11 @@ def learn_policy(job: Job, out: pathlib.Path, running: list[subprocess.Popen]) -
       running: Receives the process, so that it can be ended.
     """
     directory = out / job.name
+    begun = (directory / saved.CONFIG).exists()
+    if begun:
+        _require_same(job, directory)
     if saved.is_finished(directory):
         return directory / saved.POLICY
-    begun = (directory / saved.CONFIG).exists()
     flags = ["--resume", str(directory)] if begun else [*job.flags, "--out", str(directory)]
     environment = {**ONE_THREAD.environment, **os.environ}  # one thread for each training
     command = [sys.executable, "-m", "neural_optimizer_search.l2o.training", *flags]
@@ -62,6 +67,19 @@ def learn_policy(job: Job, out: pathlib.Path, running: list[subprocess.Popen]) -
     if code := process.wait():
         raise subprocess.CalledProcessError(code, command)
     return directory / saved.POLICY
+
+
+def _require_same(job, directory):
+    """Raises a StudyFailed if a training was begun with other settings, such as those of another release."""
+    count = FUNCTIONS.get(job.family, GuidedPolicySearchConfig.functions)
+    wanted = GuidedPolicySearchConfig(functions=count, seed=job.seed, **PRESETS[job.preset])
+    found = saved.load_config(directory).config
+    for name, value in dataclasses.asdict(wanted).items():
+        if (had := getattr(found, name)) != value:
+            raise StudyFailed(
+                f"{directory} was learned with {name} = {had!r}, and this study learns with {value!r}: move it away, "
+                "or give another --out"
+            )
 
 
 def learn_all(jobs: Sequence[Job], out: pathlib.Path, workers: int) -> dict[Job, pathlib.Path]:
@@ -106,6 +124,7 @@ def tune_baselines(
     start = starts(count, 1, family.dimension, [0, 0, STARTS])
     found = {}
     for name in tqdm(names, desc="tuning", leave=False):
-        of = dict(baseline=name, functions=count, iterations=ITERATIONS)
+        grid = {key: list(values) for key, values in BASELINES[name].grid.items()}
+        of = dict(baseline=name, functions=count, iterations=ITERATIONS, grid=grid)
         found[name] = kept.get(of, lambda name=name: tune(name, functions, start, ITERATIONS))
     return found

@@ -2,7 +2,7 @@
 
 import csv
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,15 @@ def read_curves(path: pathlib.Path) -> dict[str, dict[str, np.ndarray]]:
     }
 
 
+def find_lost(path: pathlib.Path, family: str, preset: str, seeds: int, optimizers: Collection[str]) -> str:
+    """What a file has of a comparison that a new one with fewer seeds or optimizers would replace; "" for nothing."""
+    rows = _read_rows(path) if path.exists() else []
+    rows = [row for row in rows if (row["family"], row["preset"]) == (family, preset)]
+    had = len({row["seed"] for row in rows})
+    lost = [f"{had} seeds"] if had > seeds else []
+    return ", ".join([*lost, *sorted({row["optimizer"] for row in rows} - set(optimizers))])
+
+
 def write_comparisons(path: pathlib.Path, comparisons: Sequence[Comparison]) -> None:
     """Writes the mean value and mean margin of each optimizer at each iteration as CSV.
 
@@ -107,8 +116,8 @@ def _list_rows(comparison):
     fixed = comparison.margins(FIXED)
     every = comparison.margins([name for name in comparison.values if name != LEARNED])
     for name in comparison.values:
-        for seed in range(len(comparison.values[LEARNED])):
-            values = comparison.values[name][seed] if name == LEARNED else comparison.values[name]
+        for place_of_seed, seed in enumerate(comparison.seeds):
+            values = comparison.values[name][place_of_seed] if name == LEARNED else comparison.values[name]
             for t, value in enumerate(cap(values).mean(axis=0)):
-                among = [f"{m[name][seed, t]:.6g}" if name in m else "" for m in (fixed, every)]
+                among = [f"{m[name][place_of_seed, t]:.6g}" if name in m else "" for m in (fixed, every)]
                 yield dict(zip(FIELDS, [*place, name, seed, t, f"{value:.6g}", *among]))
