@@ -10,11 +10,11 @@ from neural_optimizer_search.code_hash import hash_code
 MODULES = (
     "decays", "flat_weights", "dsl.averages", "dsl.constants", "dsl.encoding", "dsl.families", "dsl.interpreter",
     "dsl.numbers", "dsl.rule", "dsl.rule_tokens", "dsl.state", "dsl.token_interpreter", "dsl.vocabulary",
-    "measuring.child_run", "measuring.evaluation", "measuring.evaluator", "measuring.joint", "measuring.outcome",
-    "measuring.probe", "measuring.racing", "measuring.random_draws", "measuring.rule_runs", "measuring.run_plan",
-    "measuring.screen", "measuring.sweep", "measuring.token_optimizer", "measuring.training", "keras_versions",
-    "operations.newton_schulz", "operations.on_numpy", "operations.on_tensorflow", "tasks.child", "tasks.image_task",
-    "tasks.keras_steps", "tasks.protocol", "tasks.shared_data", "schedule_shape",
+    "measuring.child_run", "measuring.early_look", "measuring.evaluation", "measuring.evaluator", "measuring.joint",
+    "measuring.outcome", "measuring.probe", "measuring.racing", "measuring.random_draws", "measuring.rule_runs",
+    "measuring.run_plan", "measuring.screen", "measuring.sweep", "measuring.token_optimizer", "measuring.training",
+    "keras_versions", "operations.newton_schulz", "operations.on_numpy", "operations.on_tensorflow", "tasks.child",
+    "tasks.image_task", "tasks.keras_steps", "tasks.protocol", "tasks.shared_data", "schedule_shape",
 )  # fmt: skip
 
 

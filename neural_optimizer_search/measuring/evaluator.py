@@ -9,6 +9,7 @@ from typing import Any, Optional
 import numpy as np
 
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.early_look import find_look, look
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.measuring.kept_runs import KeptRuns
 from neural_optimizer_search.measuring.outcome import Finals, Outcomes
@@ -160,11 +161,10 @@ class Evaluator:
         if least and len(least) > len(seeds):
             raise ValueError(f"Argument `least` must have at most {len(seeds)} rewards. Received: {len(least)}.")
         how = p.final_steps, p.validate_every, finals.schedule, finals.weight_decay
-        look = max(p.validate_every, p.final_steps // 3 // p.validate_every * p.validate_every)
         needed, *margins = least or (0.0,)
         training = self.train.begin(rule, RunPlan(finals.rate, seeds[0], *how))
-        run = training.advance(look)
-        early = self._outcomes.pay_part(run)
+        run = look(training, find_look(p.final_steps, p.validate_every), p.validate_every)
+        early = self._outcomes.pay(run)
         if run.finite and early < needed:
             stop = Stop(early, f"Stopped at step {run.steps} of {p.final_steps}: {say_needed(early, needed)}.")
             return dict(self._outcomes.describe_stop(finals, stop), sweep_reward=early), run.steps

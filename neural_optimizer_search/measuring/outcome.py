@@ -57,14 +57,6 @@ class Outcomes:
             raise WrongScores(f"{wrong} The {self._metric_name} went from {least:.4g} to {most:.4g}.")
         return reward
 
-    def pay_part(self, run: TrainingRun) -> float:
-        """The reward of a run so far; see `pay`."""
-        seen = run.steps // self._protocol.validate_every
-        if not (run.finite and seen and np.isfinite(run.losses[:seen]).all()):
-            return 0.0
-        parts = dict(scores=run.scores[:seen], losses=run.losses[:seen], metrics=run.metrics[:seen])
-        return self.pay(run._replace(**parts))
-
     def describe_divergence(self, rates: Sequence[float]) -> dict[str, Any]:
         """The outcome if every rate of the sweep diverged; without rates, if the update itself is not finite."""
         return dict(

@@ -4,10 +4,10 @@ import typing
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
 
-import numpy as np
-
 from neural_optimizer_search.dsl.rule import Rule
+from neural_optimizer_search.measuring.early_look import find_look, look
 from neural_optimizer_search.measuring.outcome import WrongScores, describe_wrong_scores
+from neural_optimizer_search.measuring.rule_runs import is_finite
 from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.tasks.protocol import Protocol, make_reward
@@ -77,8 +77,9 @@ class Objective:
         return self._train(rule, RunPlan(0.0, self.seeds[0], self.probe_steps, self.probe_steps)).scale
 
     def train(self, setting: Setting, seed: int) -> Iterator[Progress]:
-        """Trains, and yields its progress at each validation."""
-        yield from self._train_in_parts(setting, seed, range(self._every, self.steps + 1, self._every))
+        """Trains, and yields its progress at each validation, and at an early look in any case."""
+        validations = range(self._every, self.steps + 1, self._every)
+        yield from self._train_in_parts(setting, seed, sorted({find_look(self.steps, self._every), *validations}))
 
     def train_whole(self, setting: Setting, seed: int) -> float:
         """The reward of a whole training."""
@@ -90,10 +91,8 @@ class Objective:
         plan = RunPlan(setting.learning_rate, seed, self.steps, every, setting.schedule, setting.weight_decay)
         training = self._train.begin(setting.rule, plan)
         for end in ends:
-            run = training.advance(end)
-            seen = run.steps // every
-            scores, losses = run.scores[:seen].tolist(), run.losses[:seen].tolist()
-            finite = run.finite and bool(np.isfinite(losses).all())
+            run = look(training, end, every)
+            scores, losses, finite = run.scores.tolist(), run.losses.tolist(), is_finite(run)
             if finite and (wrong := describe_wrong_scores(scores, self._train.scale)):
                 raise WrongScores(wrong)
             yield Progress(run.steps, float(self._pay(scores, losses)) if finite else 0.0, finite)

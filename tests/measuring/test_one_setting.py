@@ -8,6 +8,8 @@ import pytest
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.measuring.evaluator import Evaluator
+from neural_optimizer_search.measuring.run_plan import RunPlan
+from neural_optimizer_search.schedule_shape import parse_schedule
 
 pytestmark = pytest.mark.once
 
@@ -118,6 +120,27 @@ class _DivergesWithSeed:
 def test_more_is_needed_than_there_are_seeds(evaluator):
     with pytest.raises(ValueError, match=r"`least` must have at most 3 rewards. Received: 4"):
         evaluator.measure_setting(RULE, **SETTING, least=(0.0,) * 4)
+
+
+@pytest.mark.parametrize("steps", [13, 2])
+def test_what_is_only_validated_at_its_end_ends_a_third_of_the_way_too(steps):
+    """It is validated there once more, which does not change how it goes on."""
+    protocol = dataclasses.replace(PROTOCOL, final_steps=steps, validate_every=steps, centred=False)
+    evaluator, third = Evaluator(fakes.BLOBS, protocol), max(1, steps // 3)
+    whole = evaluator.measure_setting(RULE, **SETTING)
+    again = evaluator.measure_again(RULE, whole.learning_rate, "cosine", whole.weight_decay, PROTOCOL.seeds)
+    assert whole.rewards == again.rewards and whole.steps == 3 * steps
+    found = evaluator.measure_setting(RULE, **SETTING, least=(1.1, 0.0, 0.0))
+    assert (found.status, found.steps, found.rewards) == ("stopped", third, ())
+    assert found.reward == found.sweep_reward == whole.sweep_reward
+    training = evaluator.train.begin(RULE, RunPlan(0.05, 0, steps, 1, parse_schedule("cosine"), 0.5))
+    assert found.reward == pytest.approx(float(training.advance(third).scores[third - 1]))
+
+
+def test_what_is_only_validated_at_its_end_ends_where_it_diverges():
+    evaluator = Evaluator(fakes.BLOBS, dataclasses.replace(PROTOCOL, final_steps=13, validate_every=13))
+    found = evaluator.measure_setting(parse_formula("m"), 3e38, "constant", 0.0, centred=False)
+    assert found.status == "diverged" and found.sweep_reward == 0.0 and found.steps <= 3
 
 
 def test_an_update_that_is_not_finite(evaluator):

@@ -44,6 +44,20 @@ def test_a_training_is_worth_its_end(objective):
     assert objective.train_whole(setting, 0) == progress[-1].value
 
 
+def test_what_is_only_validated_at_its_end_is_looked_at_before(objective):
+    """As where the number of steps is prime: an unpromising training can end there, and none changes."""
+    rare = TaskObjective(
+        fakes.BLOBS, dataclasses.replace(fakes.TINY, final_steps=7, validate_every=7), "end_accuracy"
+    )
+    rare.prepare([])
+    setting = Setting(parse_formula("Adam"), 0.03)
+    run = objective._objective._train(setting.rule, RunPlan(0.03, 0, 7, 1))
+    progress = list(rare.train(setting, 0))
+    assert [one.steps for one in progress] == [2, 7]
+    assert [one.value for one in progress] == pytest.approx([run.scores[1], run.scores[6]])
+    assert rare.train_whole(setting, 0) == progress[-1].value
+
+
 def test_what_diverges_is_worth_nothing(objective):
     (only,) = objective.train(Setting(parse_formula("exp(g) / (w - w)"), 1e30), 0)
     assert (only.value, only.finite) == (0.0, False)
