@@ -27,7 +27,7 @@ from neural_optimizer_search.promotion.config import OutConfig, PromotionConfig
 from neural_optimizer_search.promotion.halving import Halving, Rung, climb
 from neural_optimizer_search.promotion.table import promotion_table
 from neural_optimizer_search.records.ledger import NotThisRun
-from neural_optimizer_search.records.progress import ProgressBar, write_above_bar
+from neural_optimizer_search.records.progress import ProgressBar
 from neural_optimizer_search.records.roles import BASELINE
 from neural_optimizer_search.records.run_directory import (
     LEADERBOARD,
@@ -164,10 +164,10 @@ def _promote(promotion, run, out):
     rungs, table = [], ""
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.closing(FileLock(out / PROMOTION_FILE)))  # held through all rungs
-        bar = stack.enter_context(ProgressBar(total, unit=None, done=done))
         executor = stack.enter_context(config.open_executor(prepared.task, protocol, config.data_dir))
         if config.executor != "local":  # their number was unknown when the first line was printed
-            write_above_bar(f"Trained by {executor.title}.")
+            print(f"Trained by {executor.title}.", flush=True)
+        bar = stack.enter_context(ProgressBar(total, unit=None, done=done))
         measurer = _Measurer(promotion, out, prepared.fingerprint, ends, steps, executor, bar, executor.timeout)
         for rung in climb([c.rule for c in chosen], halving, measurer.measure):
             rungs.append(rung)

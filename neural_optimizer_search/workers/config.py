@@ -88,7 +88,7 @@ class WorkerConfig:
     def open_executor(
         self, task: Measurable, protocol: Protocol, data_dir: Optional[str] = None
     ) -> Iterator[Executor]:
-        """A context manager for the `Executor`, with the time limits of the flags.
+        """A context manager for the `Executor`, with the time limits of the flags; it says what is slow to open.
 
         Args:
           task, protocol, data_dir: See `Evaluator`.
@@ -98,6 +98,9 @@ class WorkerConfig:
           NoCluster: When it is entered, if no cluster answers at `ray_address`.
           Misplaced: When it is entered, if the workers cannot have the GPUs that the flags name.
         """
+        if self.executor == "ray":
+            where = f"Connects to the Ray cluster at {self.ray_address}" if self.ray_address else "Starts Ray here"
+            print(f"{where}, which takes some seconds.", flush=True)
         with EXECUTORS[self.executor](self, task, protocol, data_dir) as executor:
             if self.timeout is not None:
                 executor.timeout = self.timeout

@@ -29,8 +29,9 @@ from neural_optimizer_search.workers.worker import Failed, Measured, Ready, Unme
 HOPELESS = 3
 # A worker that fails to start this many times in a row is given up.
 STARTS = 3
-# What a worker is doing until it can measure a rule.
+# What a worker is doing until it can measure a rule, and before, as long as it waits for a place.
 STARTING = "a worker has been starting"
+WITHOUT_PLACE = "a worker has been waiting for a free place on the cluster"
 
 
 class _Job(NamedTuple):
@@ -70,7 +71,7 @@ class WorkerPool(Executor):
         """The start or the rule that has been in progress for longest."""
         now = time.monotonic()
         works = [
-            Work(what, now - begun, limit, what == STARTING, worker.progress)
+            Work(WITHOUT_PLACE if worker.needs_place else what, now - begun, limit, what == STARTING, worker.progress)
             for worker, what, begun, limit in list(self._under_way.values())
         ]
         return max(works, key=lambda work: work.seconds, default=None)

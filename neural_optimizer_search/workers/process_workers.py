@@ -29,13 +29,15 @@ _environments = threading.Lock()  # workers start in several threads
 
 
 class ProcessWorker:
-    """A `Worker` in a separate process.
+    """A `Worker` in a separate process, which has its place at once.
 
     Args:
       make: See `MeasuringWorker`; it must pickle.
       serve: The function that the process runs, given its end of the pipe and `make`.
       share: The process's `Share`.
     """
+
+    needs_place = False
 
     def __init__(
         self,

@@ -75,10 +75,15 @@ class RayWorker:
         # A second thread reports the progress of the first.
         self._remote = ray.remote(concurrency_groups={PROGRESS: 1}, **wanted)(actor)
         self._progress: Optional[Progress] = None
+        self._needs_place = False
 
     @property
     def started(self) -> bool:
         return self._actor is not None
+
+    @property
+    def needs_place(self) -> bool:
+        return self._needs_place
 
     @property
     def progress(self) -> Optional[Progress]:
@@ -86,8 +91,16 @@ class RayWorker:
 
     def start(self, seconds: Optional[float] = None) -> StartAnswer:
         """Starts the worker, which may wait for a place on the cluster."""
-        self._actor = self._remote.remote(*self._arguments)
-        return self._answer(self._actor.prepare.remote(), seconds, "Its start, or a place for it on the cluster,")
+        began = time.monotonic()
+        self._actor = actor = self._remote.remote(*self._arguments)
+        self._needs_place = True
+        try:
+            placed = self._answer(actor.__ray_ready__.remote(), seconds, "Finding a place for it on the cluster")
+        finally:
+            self._needs_place = False
+        if isinstance(placed, (Failed, Unmeasurable)):
+            return placed
+        return self._answer(actor.prepare.remote(), seconds, "Its start", began=began)
 
     def measure(self, rule: Rule, seconds: float, ask: Ask = MEASURE) -> Answer:
         actor = self._actor
@@ -104,9 +117,9 @@ class RayWorker:
         if actor is not None and not self._head.is_lost():
             self._ray.kill(actor)
 
-    def _answer(self, reference, seconds, what="It", actor=None):
-        ray, end = self._ray, math.inf if seconds is None else time.monotonic() + seconds
-        heard = looked = time.monotonic()
+    def _answer(self, reference, seconds, what="It", actor=None, began=None):
+        ray, heard = self._ray, time.monotonic()
+        looked, end = heard, math.inf if seconds is None else (began or heard) + seconds
         try:
             while not self._head.is_lost():
                 with contextlib.suppress(ray.exceptions.GetTimeoutError):

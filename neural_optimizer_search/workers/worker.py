@@ -77,6 +77,11 @@ class Worker(typing.Protocol):
         ...
 
     @property
+    def needs_place(self) -> bool:
+        """Whether its start waits for others to leave it a place, as on a cluster."""
+        ...
+
+    @property
     def progress(self) -> Optional[Progress]:
         """The progress of the current training; None if unknown."""
         ...

@@ -126,7 +126,7 @@ def test_a_rule_always_takes_the_same_time_and_has_the_same_reward():
 class Worker(Sleeping):
     """Sleeps in the thread that waits for it."""
 
-    started, progress = True, None
+    started, progress, needs_place = True, None, False
 
     def measure(self, rule, seconds, ask=MEASURE):
         return Measured(scaling.real.write_sleep(*super().measure(rule)))

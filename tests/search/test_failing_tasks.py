@@ -74,7 +74,7 @@ TASKS = {
 class InThread:
     """A `Worker` in the thread of its pool."""
 
-    progress = None
+    progress, needs_place = None, False
 
     def __init__(self, make):
         self._worker, self.started = MeasuringWorker(make), False

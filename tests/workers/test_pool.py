@@ -20,7 +20,7 @@ RULES = [parse_formula(text) for text in ("g", "m", "sign(g)", "v", "m * g", "ex
 class Worker:
     """Answers what it is told to, start by start, and then is ready."""
 
-    progress = Progress(12, 5_000)
+    progress, needs_place = Progress(12, 5_000), False
 
     def __init__(self, *starts):
         self._starts, self.started, self.attempts = iter(starts), False, 0
@@ -217,6 +217,26 @@ def test_what_is_under_way_is_told_with_its_limit():
         ("one rule has been running", LONGEST_TIMEOUT, LONGEST_TIMEOUT),
     ]
     assert all(0 <= work.seconds < 60 for work, _ in seen)
+
+
+def test_a_start_that_waits_for_a_place_is_told():
+    """Otherwise nothing would tell a full cluster from a slow start."""
+    told = []
+
+    class OnFullCluster(Worker):
+        def start(self, seconds=None):
+            for self.needs_place in (True, False):
+                told.append(pool.longest_work)
+            return super().start()
+
+    with WorkerPool([OnFullCluster()]) as pool:
+        pool.start_timeout = None
+        pool.submit(RULES[0]).result(timeout=60)
+    assert [work.what for work in told] == [
+        "a worker has been waiting for a free place on the cluster",
+        "a worker has been starting",
+    ]
+    assert all(work.is_start for work in told)
 
 
 def test_a_request_that_waits_has_its_own_limit():

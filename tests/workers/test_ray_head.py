@@ -1,5 +1,6 @@
 """What is said of a cluster that does not answer, or no more; with a stand-in for Ray."""
 
+import contextlib
 import socket
 import sys
 import types
@@ -8,9 +9,10 @@ import pytest
 
 from neural_optimizer_search import parse_formula
 from neural_optimizer_search.workers import ray_head, ray_workers
+from neural_optimizer_search.workers.config import EXECUTORS, WorkerConfig
 from neural_optimizer_search.workers.ray_head import VAIN_LOOKS, Head
 from neural_optimizer_search.workers.ray_workers import NoCluster, RayWorker, start_ray
-from neural_optimizer_search.workers.worker import Failed, Unmeasurable
+from neural_optimizer_search.workers.worker import Failed, Ready, Unmeasurable
 
 pytestmark = pytest.mark.once
 
@@ -52,8 +54,9 @@ class StandIn(types.SimpleNamespace):
         return types.SimpleNamespace(gcs_address=self.address)
 
     def remote(self, **options):
-        method = types.SimpleNamespace(remote=lambda *arguments: "reference")
-        actor = types.SimpleNamespace(prepare=method, measure=method)
+        names = ("__ray_ready__", "prepare", "measure")
+        methods = {name: types.SimpleNamespace(remote=lambda *arguments, name=name: name) for name in names}
+        actor = types.SimpleNamespace(**methods)
         return lambda kind: types.SimpleNamespace(remote=lambda *arguments: actor)
 
     def get(self, reference, timeout):
@@ -120,11 +123,49 @@ def test_workers_of_a_head_that_answers_have_their_time(quick, listening):
     ray = StandIn(address_of(listening))
     worker = RayWorker(ray, object)
     assert worker.start(0.02) == Failed(
-        "timeout", "Its start, or a place for it on the cluster, took longer than the limit of 0 s."
+        "timeout", "Finding a place for it on the cluster took longer than the limit of 0 s."
     )
     assert worker.measure(parse_formula("g"), 0.02) == Failed("timeout", "It took longer than the limit of 0 s.")
     ray.error = StandIn.Other("\n")
     assert worker.measure(parse_formula("g"), 0.02).status in ("killed", "out of memory")
+
+
+def test_a_worker_waits_for_a_place_and_then_starts(quick, listening, monkeypatch):
+    """Both within one limit."""
+    ray, seen = StandIn(address_of(listening)), []
+    answers = [StandIn.Timeout(), True, Ready()]
+    worker = RayWorker(ray, object)
+
+    def get(reference, timeout):
+        seen.append((reference, worker.needs_place))
+        answer = answers.pop(0) if answers else StandIn.Timeout()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(ray, "get", get)
+    assert not worker.needs_place and worker.start() == Ready() and not worker.needs_place
+    assert seen == [("__ray_ready__", True), ("__ray_ready__", True), ("prepare", False)]
+    answers += [True]
+    assert worker.start(0.02) == Failed("timeout", "Its start took longer than the limit of 0 s.")
+
+
+def test_that_ray_starts_is_said_before(monkeypatch, capsys):
+    def open_nothing(*arguments):
+        said.append(capsys.readouterr().out)
+        return contextlib.nullcontext(types.SimpleNamespace())
+
+    said = []
+    for name in ("local", "ray"):
+        monkeypatch.setitem(EXECUTORS, name, open_nothing)
+    for flags in (dict(executor="ray"), dict(executor="ray", ray_address="auto"), {}):
+        with WorkerConfig(**flags).open_executor(None, None):
+            pass
+    assert said == [
+        "Starts Ray here, which takes some seconds.\n",
+        "Connects to the Ray cluster at auto, which takes some seconds.\n",
+        "",
+    ]
 
 
 @pytest.mark.parametrize(("error", "text"), [
