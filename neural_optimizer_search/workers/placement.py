@@ -184,6 +184,6 @@ def place_here(wanted: Wanted) -> Placement:
 
 def count_cores() -> int:
     """The number of cores that this process may use: `taskset` and schedulers of clusters may give it only some."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -143,9 +143,6 @@ def _begin():
 @contextlib.contextmanager
 def _without_interrupts():
     """A context in which started processes leave Ctrl-C to their parent even before `begin_worker`."""
-    if not hasattr(signal, "pthread_sigmask"):  # on Windows
-        yield
-        return
     from multiprocessing import resource_tracker
 
     # Otherwise, it starts with the first process, and then lets interrupts through again.
