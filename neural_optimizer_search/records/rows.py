@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional, get_origin
 
+from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.dsl.constants import Constants
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged
@@ -26,6 +27,7 @@ from neural_optimizer_search.records.allowed_values import (
     require_allowed,
 )
 from neural_optimizer_search.schedule_shape import is_weight_decay
+from neural_optimizer_search.user_error import UserError
 
 _JSON_FIELDS = [field.name for field in dataclasses.fields(Evaluation) if get_origin(field.type) is tuple]
 # The columns of an evaluation. Their order is that of the cache's table.
@@ -201,6 +203,20 @@ def read_rule(text: Any) -> Rule:
     if rule.depth > MAX_ITERATIONS:
         raise Damaged(f"it has a rule of more than {MAX_ITERATIONS} iterations.")
     return rule
+
+
+def require_recordable(rule: Rule) -> Rule:
+    """The rule as a run reads it back.
+
+    Raises:
+      UserError: If no run can hold it.
+    """
+    if rule.depth > MAX_ITERATIONS:
+        raise UserError(
+            f"must be rules that a run can hold: of no more than {MAX_ITERATIONS} iterations. Received one of "
+            f"{rule.depth}, {shorten(rule.formula())!r}. Give one with fewer words."
+        )
+    return read_rule(write_rule(rule))
 
 
 def write_start(start: Start) -> Any:

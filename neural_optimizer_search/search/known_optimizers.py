@@ -12,6 +12,7 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.flags import flag
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name, suggest_names
+from neural_optimizer_search.records.rows import require_recordable
 from neural_optimizer_search.user_error import UserError
 from neural_optimizer_search.workers.executor import TaskFailed
 
@@ -53,7 +54,7 @@ def find_known_optimizers(names: str) -> dict[str, Rule]:
       names: Names from the catalogue, in upper or lower case, or formulas, separated by commas.
 
     Raises:
-      UserError: If one is neither, or one is given twice.
+      UserError: If one is neither, or no run can hold it, or one is given twice.
 
     Example:
       >>> from neural_optimizer_search.search.known_optimizers import find_known_optimizers
@@ -94,7 +95,7 @@ def _find(text: str) -> tuple[str, Rule]:
             "must be names of the catalogue, which nos-optimizers lists, or formulas, with commas between them. "
             f"{describe_unknown(text, error)}"
         ) from None
-    return rule.formula(), rule
+    return rule.formula(), require_recordable(rule)
 
 
 def describe_unknown(text: str, error: FormulaError) -> str:

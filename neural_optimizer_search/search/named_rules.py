@@ -12,7 +12,7 @@ from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged, read_text
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
-from neural_optimizer_search.records.rows import Start, read_rule, write_rule
+from neural_optimizer_search.records.rows import Start, require_recordable
 from neural_optimizer_search.search.archive import read_archive
 from neural_optimizer_search.search.known_optimizers import describe_unknown
 from neural_optimizer_search.search.ranking import SHOWN, read_found_rules
@@ -78,7 +78,7 @@ def find_starts(texts: Sequence[str]) -> list[Start]:
         for start in _find_some(text):
             key = start.rule.canonical()
             if key not in found or (start.tuned and not found[key].tuned):
-                found[key] = start._replace(rule=_require_recordable(start.rule))
+                found[key] = start._replace(rule=require_recordable(start.rule))
     return list(found.values())
 
 
@@ -161,14 +161,6 @@ def _parse(text):
         return Start(parse_formula(text))
     except FormulaError as error:
         raise UserError(describe_unknown(text, error)) from None
-
-
-def _require_recordable(rule):
-    """Returns the rule as a run would read it back; raises a UserError if a run cannot record it."""
-    try:
-        return read_rule(write_rule(rule))
-    except Damaged as error:
-        raise UserError(f"must be rules that a run can hold: {shorten(rule.formula())}: {error}") from None
 
 
 # -- Runs and files --------------------------------------------------------------------------------

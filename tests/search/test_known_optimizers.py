@@ -37,6 +37,9 @@ def names_shown(out):
     return {name for name, _ in report.read(out).baselines}
 
 
+LONG = " * ".join([*["g", "m"] * 33])  # a run reads back no rule of so many iterations
+
+
 def test_the_default():
     assert list(find_known_optimizers(THE_SIX)) == SIX
     assert list(KNOWN_OPTIMIZERS) == [*SIX, "AdamW", "Nadam", "Lion", "SGD-Nesterov"]
@@ -66,6 +69,10 @@ def test_names_and_formulas():
         ("adam,,g", "must be names of the catalogue, .* Received: ''"),
         ("adam,Adam", "must name each optimizer once. Received twice: 'adam'"),
         ("g * m, g*m", r"must name each optimizer once. Received twice: 'g\*m'"),
+        (
+            f"adam,{LONG}",
+            "must be rules that a run can hold: of no more than 64 iterations. Received one of 65, 'g .*",
+        ),
     ],
 )
 def test_what_names_no_optimizer(names, message, capfd, tmp_path):
