@@ -63,8 +63,9 @@ _BACKENDS = ("tensorflow", "jax", "torch")
 # The attribute by which Keras itself knows whether an optimizer is built.
 BUILT = "built" if KERAS_3 else "_built"
 
-# The version of the package behind `keras`; `tf.keras` itself has none.
-VERSION: str = sys.modules[keras.Model.__module__.partition(".")[0]].__version__
+# The package behind `keras`, "keras" or "tf_keras", and its version; `tf.keras` itself has none.
+PACKAGE: str = keras.Model.__module__.partition(".")[0]
+VERSION: str = sys.modules[PACKAGE].__version__
 
 
 def check_backend() -> None:

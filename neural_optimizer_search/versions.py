@@ -4,16 +4,16 @@ import importlib.metadata
 import platform
 from typing import Optional
 
-from neural_optimizer_search.keras_versions import BACKEND
+from neural_optimizer_search.keras_versions import BACKEND, PACKAGE, VERSION
 
-# The packages on which rewards or proposed rules may depend.
-_RECORDED = ("neural-optimizer-search", "tensorflow", "tf-agents", "keras", "numpy")
-_OTHERS = ("jax", "torch", "ray", "optuna")
+# The packages, besides Keras, on which rewards or proposed rules may depend: Optuna proposes constants and settings.
+_RECORDED = ("neural-optimizer-search", "tensorflow", "tf-agents", "optuna", "numpy")
+_OTHERS = ("keras", "jax", "torch", "ray")
 
 
 def find_versions() -> dict[str, str]:
     """The versions that affect a run, by name, without packages that are not installed."""
-    return {"python": platform.python_version(), **_find(_RECORDED)}
+    return {"python": platform.python_version(), **_find(_RECORDED), PACKAGE: VERSION}
 
 
 def describe_versions() -> str:
