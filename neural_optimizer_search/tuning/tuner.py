@@ -96,7 +96,8 @@ def tune(
     Args:
       task: A `Task` such as a `KerasTask`, or a name for `find_task`.
       rule: A `Rule`; or text: RUN#K, the K-th best rule of the run in directory RUN, a name of the catalogue, or a
-        formula. If the run or the catalogue also has a setting for it, that setting is tried first.
+        formula. If the run or the catalogue also has a setting for it, that setting is tried first; of several, the
+        one for this task.
       steps: Gradient steps that all trainings together may take; None for 200 trainings.
       seed: Seed of the proposals. The same arguments give the same result.
       seeds: Number of fresh seeds with which the best settings are trained at the end.
@@ -124,7 +125,7 @@ def tune(
     if reward not in task_protocol.REWARDS:
         allowed = ", ".join(task_protocol.REWARDS)
         raise ValueError(f"Argument `reward` must be one of: {allowed}. Received: {reward!r}.")
-    start = find_rule(rule) if isinstance(rule, str) else Start(rule)
+    start = find_rule(rule, task.name) if isinstance(rule, str) else Start(rule)
     chosen = task.protocols[protocol]
     steps = find_default_steps(chosen) if steps is None else check_int("steps", steps, "an int > 0", lambda n: n > 0)
     plan = Plan(

@@ -1,6 +1,8 @@
 """`nos-tune`: what it prints and keeps, how it goes on, and what it refuses."""
 
 import contextlib
+import dataclasses
+import functools
 import pathlib
 import re
 import shutil
@@ -19,13 +21,15 @@ from tiny_searches import OWN_MODULE
 from waiting import wait_until
 
 from neural_optimizer_search import parse_formula
+from neural_optimizer_search.measuring.evaluation import Part
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER, STUDY, TUNED
 from neural_optimizer_search.search.fresh import choose_seeds
 from neural_optimizer_search.tasks.named_task import load
-from neural_optimizer_search.tuning import command
+from neural_optimizer_search.tuning import command, tune, tuner
 from neural_optimizer_search.tuning.study_file import NAME, StudyFile, create
+from neural_optimizer_search.tuning.tuner import NothingTrained
 
 pytestmark = pytest.mark.once
 
@@ -107,6 +111,29 @@ def test_a_rule_of_a_run_is_tuned_on_its_task_unless_another_is_given(fake, tmp_
     two = make_run("two", task=["digits", "digits_mlp"])
     said = refused(command.main, [two, *few], capsys)
     assert "argument --task: is needed, because" in said and "searched on several: digits digits_mlp." in said
+
+
+def test_of_the_settings_of_a_rule_that_of_its_task_is_tried_first(tmp_path, monkeypatch):
+    """With `tune` as with the command."""
+    e = fakes.fake_evaluation(parse_formula("m"), 0.2)
+    part = functools.partial(Part, zero=0.0, one=1.0, rewards=e.rewards, accuracy=0.5, status="ok")
+    parts = part("digits", learning_rate=0.1), part("digits_mlp", learning_rate=0.2, schedule="cosine")
+    ledger = Ledger(tmp_path / LEDGER, {})
+    ledger.add_evaluation(dataclasses.replace(e, parts=parts), "search")
+    ledger.close()
+    tried = []
+
+    def carry_out(objective, rule, protocol, plan, *more):
+        tried.append((plan.known.learning_rate, str(plan.known.schedule)))
+        raise NothingTrained("no training")
+
+    for module in (command, tuner):
+        monkeypatch.setattr(module, "carry_out", carry_out)
+    with pytest.raises(NothingTrained):
+        tune("digits_mlp", f"{tmp_path}#1", steps=800, seeds=2, protocol="reduced")
+    with pytest.raises(SystemExit):
+        run(f"{tmp_path}#1", *SMALL, "--out", tmp_path / "run")
+    assert tried == [(0.2, "cosine")] * 2
 
 
 def test_it_begins_with_the_setting_that_a_rule_was_found_with(fake, tmp_path, capsys):
