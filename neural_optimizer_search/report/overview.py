@@ -26,12 +26,11 @@ FRESH = (
 def summary(run: RecordedSearch) -> Element:
     """The heading, a short description and the key figures."""
     best, known = (next(iter(those), None) for those in (run.ranking.found, run.ranking.known))
-    seconds = sum([*run.measured.seconds, *(e.seconds for _, e in run.baselines if not e.cached)])
     tiles = [
         ("Best rule", *_reward(best, best and run.shorten(best).formula())),
         ("Best known optimizer", *_reward(known, known and known.name)),
         ("Rules trained", f"{run.counts['trained']:,}", f"of {run.counts['sampled']:,} sampled"),
-        ("Training time", wording.duration(seconds), "including known optimizers, summed over workers"),
+        ("Training time", *_training_time(run)),
     ]
     return element(
         "header",
@@ -82,6 +81,15 @@ def _verdict(run):
     verdict = find_verdict(run.ranking, run.final_steps)
     code = element("pre", verdict.code, id="best-code", class_="command", tabindex=0, aria_label="Code")
     return [element("p", verdict.sentence, class_="verdict"), code, copy_button("best-code", "the code")]
+
+
+def _training_time(run):
+    """The duration of all trainings, and what it includes: a run does not record that of the trials of constants."""
+    others = [*(e for _, e in run.baselines), *run.tuned, *run.fresh.values()]
+    seconds = sum([*run.measured.seconds, *(e.seconds for e in others if not e.cached)])
+    included = "known optimizers and fresh seeds" if run.fresh else "known optimizers"
+    without = ", without the trials of constants" if run.tunings else ""
+    return wording.duration(seconds), f"including {included}{without}, summed over workers"
 
 
 def _reward(one, name):

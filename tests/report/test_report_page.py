@@ -20,6 +20,7 @@ from neural_optimizer_search.report.overview import summary
 from neural_optimizer_search.report.rewards import rewards
 from neural_optimizer_search.report.run import read
 from neural_optimizer_search.report.search_page import search_page
+from neural_optimizer_search.report.wording import duration
 from neural_optimizer_search.search.verdict import find_verdict
 
 
@@ -65,6 +66,21 @@ def test_what_failed_is_counted_and_said(page_of):
     for status in ledgers.FAILED:
         assert f"{status} It {status}. 1" in page.text
     assert "out of memory 1 20.0 %" in page.text
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("whole", "including known optimizers, summed over workers"),
+        ("raced", "including known optimizers and fresh seeds, summed over workers"),
+        ("tuned", "including known optimizers, without the trials of constants, summed over workers"),
+    ],
+)
+def test_the_training_time_is_of_all_that_it_says(recorded, page_of, name, told):
+    run = recorded(name)
+    known = [e for _, e in run.baselines]
+    spent = sum(e.seconds for e in (*run.found, *known, *run.tuned, *run.fresh.values()) if not e.cached)
+    assert f"Training time {duration(spent)} {told}" in page_of(name).text
 
 
 def test_a_search_at_work_is_called_so(page_of):
