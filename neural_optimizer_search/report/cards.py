@@ -3,6 +3,7 @@
 from typing import Optional
 
 from neural_optimizer_search.dsl.constants import PAPER
+from neural_optimizer_search.dsl.exports import FRAMEWORKS
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.dsl.rule_tokens import Iteration
 from neural_optimizer_search.measuring.evaluation import shorten_tasks
@@ -27,13 +28,6 @@ _RESPONSE_NOTE = (
     "its update for one more gradient of 1. Right of 0, the gradient has the sign of the average; left of 0, the "
     "opposite sign. The dashed line is Adam. For a rule with noise, the chart shows the mean."
 )
-# Framework -> (its name, a description of the source).
-_FILES = {
-    "keras": ("Keras", "a Keras 3 optimizer for every backend"),
-    "tensorflow": ("TensorFlow", "a Keras optimizer for TensorFlow, with Keras 2 or 3"),
-    "optax": ("optax", "an optax transformation for JAX"),
-    "torch": ("PyTorch", "an optimizer for PyTorch"),
-}
 
 
 def cards(run: RecordedSearch) -> Optional[Element]:
@@ -186,7 +180,7 @@ def _forms(rank, e, shortest):
         *([("Tokens", "tokens", "tokens", tokens)] if rule.constants == PAPER else []),
         *(
             (title, framework, f"source for {title}", _source(rank, e, framework))
-            for framework, (title, _) in _FILES.items()
+            for framework, (title, _) in FRAMEWORKS.items()
         ),
     )
     return [
@@ -208,7 +202,7 @@ def _write_tokens(rule):
 def _source(rank, e, framework):
     setting = e.find_setting()
     source = e.rule.to_source(f"FoundOptimizer{rank}", framework, *(setting or ()))
-    title, what = _FILES[framework]
+    title, what = FRAMEWORKS[framework]
     label = f"{title} source of rule {rank}"
     return element(
         "details",

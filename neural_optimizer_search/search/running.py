@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from neural_optimizer_search import flags
 from neural_optimizer_search.command_line import quote
+from neural_optimizer_search.dsl.exports import FRAMEWORKS
 from neural_optimizer_search.files import write_whole
 from neural_optimizer_search.measuring.behaviour import Behaviours
 from neural_optimizer_search.measuring.joint import make_joint_bar
@@ -265,8 +266,8 @@ def _report(out, ledger, config, probes):
     print("\n".join(["", table.replace(A_RUN, f"--resume {quote(out)}"), "", *lines, f"Kept in {out}"]))
     print(f"As a page to look at: nos-report {quote(out)}")
     if any(one.evaluation.status == "ok" for one in ranking.found):
-        best = quote(f"{out}#1")
-        print(f"Rule 1 as a file for PyTorch (or keras, tensorflow, optax): nos-optimizers {best} --source torch")
+        best, others = quote(f"{out}#1"), ", ".join(name for name in FRAMEWORKS if name != "torch")
+        print(f"Rule 1 as a file for {FRAMEWORKS['torch'].title} (or {others}): nos-optimizers {best} --source torch")
 
 
 def _find_final_steps(config, ranking):

@@ -11,6 +11,7 @@ import pytest
 from pages import Page, is_harmless
 
 from neural_optimizer_search.dsl.constants import PAPER
+from neural_optimizer_search.dsl.exports import FRAMEWORKS
 from neural_optimizer_search.report.board_columns import rule_cell
 from neural_optimizer_search.report.cards import cards
 from neural_optimizer_search.report.comparison import comparison_page
@@ -81,6 +82,11 @@ def test_the_training_time_is_of_all_that_it_says(recorded, page_of, name, told)
     known = [e for _, e in run.baselines]
     spent = sum(e.seconds for e in (*run.found, *known, *run.tuned, *run.fresh.values()) if not e.cached)
     assert f"Training time {duration(spent)} {told}" in page_of(name).text
+
+
+def test_each_framework_has_its_file_on_a_card(page_of):
+    for title, what in FRAMEWORKS.values():
+        assert re.search(rf"{title} {what}, in \d+ lines", page_of("whole").text)
 
 
 def test_a_search_at_work_is_called_so(page_of):

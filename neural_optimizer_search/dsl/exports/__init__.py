@@ -5,7 +5,7 @@ The words' own functions (`dsl/vocabulary.py`) write the equation: they compute 
 
 import importlib
 import numbers
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from neural_optimizer_search.dsl import expression as ex
 from neural_optimizer_search.dsl.constants import Constants
@@ -16,7 +16,25 @@ from neural_optimizer_search.dsl.exports.text import Export
 from neural_optimizer_search.dsl.families import ANY_NUMBER
 from neural_optimizer_search.schedule_shape import CONSTANT, parse_schedule
 
-FRAMEWORKS = ("keras", "tensorflow", "optax", "torch")
+
+class FrameworkWords(NamedTuple):
+    """What people read about a framework.
+
+    Attributes:
+      title: Its name.
+      what: The content of its file.
+    """
+
+    title: str
+    what: str
+
+
+FRAMEWORKS = {
+    "keras": FrameworkWords("Keras", "a Keras 3 optimizer for every backend"),
+    "tensorflow": FrameworkWords("TensorFlow", "a Keras optimizer for TensorFlow, with Keras 2 or 3"),
+    "optax": FrameworkWords("optax", "an optax transformation for JAX"),
+    "torch": FrameworkWords("PyTorch", "an optimizer for PyTorch"),
+}
 
 
 class Framework(Protocol):
@@ -50,7 +68,7 @@ def write_source(
       name: The name of the optimizer.
       expression: The update direction, in words marked by `mark_place`.
       formula, latex: The same for human readers.
-      framework: One of `FRAMEWORKS`.
+      framework: A key of `FRAMEWORKS`.
       constants: Default values of the file's constants.
       learning_rate: Default value of the file's learning rate.
       schedule, weight_decay: What else the rule was found with: text for `parse_schedule`, and a number. The file has
