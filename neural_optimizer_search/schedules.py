@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Union
 
+import numpy as np
+
 from neural_optimizer_search.arguments import check_config, check_int, check_number
 from neural_optimizer_search.decays import annealed_noise_stddev, cyclical, linear
-from neural_optimizer_search.keras_versions import check_backend, keras
+from neural_optimizer_search.keras_versions import check_backend, is_tensor, keras
 from neural_optimizer_search.operations import of_backend
 from neural_optimizer_search.schedule_shape import Schedule, parse_schedule
 
@@ -215,8 +217,9 @@ class WarmUp(_Schedule):
         if isinstance(self.schedule, float):
             return share * self.schedule
         later = step - self.warmup_steps
-        # PyTorch's maximum does not take Python numbers.
-        return share * self.schedule(max(later, 0) if isinstance(later, int) else ops.maximum(later, 0))
+        # PyTorch's maximum takes neither Python's numbers nor NumPy's.
+        maximum = ops.maximum if is_tensor(later) else np.maximum
+        return share * self.schedule(maximum(later, 0))
 
     def get_config(self) -> dict[str, Any]:
         schedule = self.schedule

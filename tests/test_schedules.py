@@ -119,6 +119,14 @@ def test_a_warm_up_rises_to_the_first_rate_and_goes_on_with_the_schedule(schedul
     np.testing.assert_allclose(values(WarmUp(schedule, 4), range(T + 7)), expected, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("kind", [int, float, np.int64, np.int32, np.float32, np.array])
+@pytest.mark.parametrize("schedule", [LinearCosineDecay(0.5, T), NoisyLinearCosineDecay(0.5, T, seed=3)])
+def test_a_warm_up_takes_the_steps_of_python_and_of_numpy(schedule, kind):
+    warm_up = WarmUp(schedule, 4)
+    rates = [float(warm_up(kind(t))) for t in (0, 3, 4, 9)]
+    np.testing.assert_allclose(rates, values(warm_up, (0, 3, 4, 9)), rtol=1e-6, atol=1e-7)
+
+
 @pytest.mark.parametrize(("decay", "warmup"), list(itertools.product(DECAYS, (0.0, 0.1, 0.33))))
 def test_made_of_a_shape_the_rate_goes_as_in_a_measured_run(decay, warmup):
     shape = Schedule(decay, warmup)
