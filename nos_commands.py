@@ -54,10 +54,11 @@ def _run(name: str) -> int:
         # `neural_optimizer_search.tuning`.
         if error.name not in ("tensorflow", "keras", "optuna"):
             raise
-        # The error's own advice covers any backend, which does not help here.
+        # The error's own advice covers any backend, which does not help here. With a path, what is there is too old.
         package = f"neural-optimizer-search[{command.extra}]"
         needed = f"needs Keras on TensorFlow: install {package}, and leave KERAS_BACKEND unset."
-        print(f"{name}: {needed if command.extra and error.name != 'optuna' else error}", file=sys.stderr)
+        missing = command.extra and error.name != "optuna" and not error.path
+        print(f"{name}: {needed if missing else error}", file=sys.stderr)
         return 2
     return main()
 

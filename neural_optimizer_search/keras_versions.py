@@ -52,8 +52,30 @@ def _advise(reason):
 # `Any`, because the types of Keras 2 and Keras 3 differ.
 keras: Any = _find_keras()
 
+# The package behind `keras`, "keras" or "tf_keras", and its version; `tf.keras` itself has none.
+PACKAGE: str = keras.Model.__module__.partition(".")[0]
+VERSION: str = sys.modules[PACKAGE].__version__
+
 # False for Keras 2.15 and for tf_keras, which is `tf.keras` if TF_USE_LEGACY_KERAS=1.
-KERAS_3 = hasattr(keras.optimizers.Optimizer, "add_optimizer_variables")
+KERAS_3 = not VERSION.startswith("2.")
+
+# Before it, Keras 3 takes each gradient of an accumulation for an update: it counts it, and decays the weights.
+LOWEST_KERAS_3 = (3, 5)
+
+
+def _check_version():
+    version = tuple(int(part) for part in VERSION.split(".")[:2])
+    if KERAS_3 and version < LOWEST_KERAS_3:
+        lowest = ".".join(map(str, LOWEST_KERAS_3))
+        raise ImportError(
+            f"neural_optimizer_search needs Keras 2.15, or Keras {lowest} or later: pip install 'keras>={lowest}'. "
+            f"Received: Keras {VERSION}.",
+            name="keras",
+            path=sys.modules["keras"].__file__,  # there, but too old
+        )
+
+
+_check_version()
 
 BACKEND: str = keras.config.backend() if KERAS_3 else "tensorflow"
 
@@ -62,10 +84,6 @@ _BACKENDS = ("tensorflow", "jax", "torch")
 
 # The attribute by which Keras itself knows whether an optimizer is built.
 BUILT = "built" if KERAS_3 else "_built"
-
-# The package behind `keras`, "keras" or "tf_keras", and its version; `tf.keras` itself has none.
-PACKAGE: str = keras.Model.__module__.partition(".")[0]
-VERSION: str = sys.modules[PACKAGE].__version__
 
 
 def check_backend() -> None:

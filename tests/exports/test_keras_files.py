@@ -110,6 +110,16 @@ def test_exclusion_from_weight_decay_after_build_is_as_in_stock(rule, framework)
 
 
 @each_framework
+@each_rule
+def test_nothing_is_used_that_only_later_versions_of_keras_have(monkeypatch, rule, framework):
+    for each in keras.optimizers.Optimizer.__mro__:
+        if "add_optimizer_variables" in vars(each):  # since Keras 3.10
+            monkeypatch.delattr(each, "add_optimizer_variables")
+    w = apply(new(rule, framework), paths.new_tensor(np.ones([5, 1], np.float32)))
+    np.testing.assert_allclose(w, 0.9, rtol=1e-5)
+
+
+@each_framework
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
 def test_other_dtypes(framework, dtype):
     weights = []

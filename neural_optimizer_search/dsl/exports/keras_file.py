@@ -64,7 +64,8 @@ def _build(export):
         "    if self.built:",
         "        return",
         "    super().build(variables)",
-        *(f'    self._{name} = self.add_optimizer_variables(variables, "{name}")' for name in averages),
+        "    add = self.add_variable_from_reference",
+        *(f'    self._{name} = [add(variable, "{name}") for variable in variables]' for name in averages),
     )
 
 

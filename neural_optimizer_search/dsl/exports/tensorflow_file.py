@@ -34,7 +34,7 @@ def write(export: Export) -> str:
             "import tensorflow as tf",
             "",
             "# False for Keras 2.15 and for tf_keras.",
-            'KERAS_3 = hasattr(tf.keras.optimizers.Optimizer, "add_optimizer_variables")',
+            'KERAS_3 = hasattr(tf.keras, "ops")',
         ],
         [
             _REGISTER,
