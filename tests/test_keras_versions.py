@@ -96,6 +96,11 @@ def test_the_extras_ask_for_the_lowest():
         assert f"keras>={LOWEST}" in extras[name].split()
 
 
+@pytest.mark.parametrize("document", ["README.md", "docs/how-to/use-a-rule.md"])
+def test_the_documents_name_the_lowest(document):
+    assert f"Keras {LOWEST} or later" in (ROOT / document).read_text()
+
+
 @pytest.mark.parametrize("version", ["2.15.0", f"{LOWEST}.0", "3.9.2", "3.15.1"])
 def test_an_exported_file_of_tensorflow_decides_alike(version):
     (decision,) = re.findall("^KERAS_3 = (.*)$", parse_formula("g").to_source("Mine", "tensorflow"), re.MULTILINE)
