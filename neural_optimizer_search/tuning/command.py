@@ -53,7 +53,13 @@ from neural_optimizer_search.tuning.plan import (
 )
 from neural_optimizer_search.tuning.report import find_metric, format_result
 from neural_optimizer_search.tuning.study_file import StudyFile, create
-from neural_optimizer_search.tuning.tuner import NothingTrained, carry_out, count_spent, find_known_setting
+from neural_optimizer_search.tuning.tuner import (
+    NothingTrained,
+    carry_out,
+    count_owed,
+    count_spent,
+    find_known_setting,
+)
 from neural_optimizer_search.user_error import UserError
 from neural_optimizer_search.workers.describing import Describer
 from neural_optimizer_search.workers.executor import TaskFailed
@@ -134,11 +140,12 @@ def _open_old(p: Parser, given) -> OpenTuning:
         check_recorded(TuneConfig, file.config)
         config = changed_on_resume(p, TuneConfig, given, file.config, is_made_here(file.origin, out))
         config.check_task(p, "Go on where its module is." if is_own(config.task) else "")
-        _find_plan(p, config, file.known)
+        plan = _find_plan(p, config, file.known)
         protocol = config.find()[1]
         if file.trials:
             tunables, _ = find_space(file.rule, protocol, file.known, file.scale)
             check_trials(file.trials, tunables, find_trial_steps(protocol))
+            _require_what_was_spent(p, config, plan, file)
         file.set_config(record(config))
         return OpenTuning(config, out, file)
     except BaseException as error:  # however the command ends, it releases the file at once
@@ -173,6 +180,18 @@ def _find_plan(p: Parser, config, known) -> Plan:
     except ValueError as error:
         p.error(f"argument --budget: {str(error).removeprefix('Argument `steps` ')}")
     return plan
+
+
+def _require_what_was_spent(p, config, plan, file):
+    """Refuses a budget that the tuning exceeds already, or exceeds with the fresh seeds of its best trials."""
+    task, protocol = config.find()
+    objective = TaskObjective(task, protocol, config.reward, config.data_dir)  # trains nothing here
+    spent, owed = count_spent(file, protocol), count_owed(objective, file.rule, protocol, plan, file)
+    if plan.steps < spent + owed:
+        p.error(
+            f"argument --budget: must be at least {spent + owed}: the tuning spent {spent} steps, and the "
+            f"fresh seeds of its best settings still need {owed}. Received: {plan.steps}."
+        )
 
 
 # -- The work --------------------------------------------------------------------------------------

@@ -197,6 +197,16 @@ def count_spent(memory: Memory, protocol: task_protocol.Protocol) -> int:
     return probe + count_steps(memory.trials) + len(memory.fresh) * protocol.final_steps
 
 
+def count_owed(
+    objective: AnyObjective, rule: Rule, protocol: task_protocol.Protocol, plan: Plan, memory: Memory
+) -> int:
+    """The gradient steps that the best trials so far still need with fresh seeds; see `carry_out`."""
+    tunables, first = find_space(rule, protocol, plan.known, memory.scale)
+    study = Study(objective, rule, tunables, first, plan.seed, memory.trials)
+    needed = {(trial.number, seed) for trial in choose_finalists(study) for seed in plan.seeds}
+    return len(needed - memory.fresh.keys()) * protocol.final_steps
+
+
 def choose_finalists(study: Study) -> list[FrozenTrial]:
     """Chooses the trials to measure again: the best of the rule as it was given, and the best of the others.
 

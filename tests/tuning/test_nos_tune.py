@@ -26,10 +26,11 @@ from neural_optimizer_search.optimizers.catalogue import CATALOGUE
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.run_directory import LEDGER, STUDY, TUNED
 from neural_optimizer_search.search.fresh import choose_seeds
+from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.tasks.named_task import load
 from neural_optimizer_search.tuning import command, tune, tuner
 from neural_optimizer_search.tuning.study_file import NAME, StudyFile, create
-from neural_optimizer_search.tuning.tuner import NothingTrained
+from neural_optimizer_search.tuning.tuner import NothingTrained, count_spent
 
 pytestmark = pytest.mark.once
 
@@ -186,13 +187,34 @@ def test_what_is_finished_says_it_again(fake, tuned, copy, capsys):
     before = read(copy)
     assert run("--resume", copy) == 0
     assert (tuned / TUNED).read_text() in capsys.readouterr().out
-    assert read(copy) == before and not fake[0].trainings
+    assert read(copy) == before and not any(objective.trainings for objective in fake)
 
 
 def test_a_larger_budget_goes_on(fake, copy):
     before = len(read(copy)[0])
     assert run("--resume", copy, "--budget", "1200") == 0
     assert len(read(copy)[0]) > before
+
+
+def test_a_budget_below_what_was_spent_is_refused(fake, copy, capsys):
+    """Nothing changes then; with just what was spent and is still needed, the tuning goes on to its end."""
+    protocol = find_task("digits_mlp").protocols["reduced"]
+    use("DELETE FROM study_user_attributes WHERE key LIKE 'fresh % 1001'")(copy / STUDY)
+    before = read(copy)
+    with contextlib.closing(StudyFile(copy / STUDY)) as file:
+        spent, owed, config = count_spent(file, protocol), len(file.fresh) * protocol.final_steps, file.config
+    for too_small in (spent - 1, spent + owed - 1):
+        said = refused(command.main, ["--resume", copy, "--budget", too_small], capsys)
+        assert said == (
+            f"nos-tune: argument --budget: must be at least {spent + owed}: the tuning spent {spent} steps, and the "
+            f"fresh seeds of its best settings still need {owed}. Received: {too_small}."
+        )
+        with contextlib.closing(StudyFile(copy / STUDY)) as file:
+            assert file.config == config
+    assert read(copy) == before and not any(objective.trainings for objective in fake)
+    assert run("--resume", copy, "--budget", spent + owed) == 0
+    with contextlib.closing(StudyFile(copy / STUDY)) as file:
+        assert count_spent(file, protocol) == spent + owed
 
 
 @marks.only_long("It tunes as the others do.")
