@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+from collections.abc import Mapping
 from typing import Optional
 
 from neural_optimizer_search.keras_versions import BACKEND, PACKAGE, VERSION
@@ -14,6 +15,15 @@ _OTHERS = ("keras", "jax", "torch", "ray")
 def find_versions() -> dict[str, str]:
     """The versions that affect a run, by name, without packages that are not installed."""
     return {"python": platform.python_version(), **_find(_RECORDED), PACKAGE: VERSION}
+
+
+def describe_changes(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """The versions that changed, such as "optuna 3.6.1 -> 4.1.0"; "" if none did.
+
+    A name that only one of them has tells nothing: earlier releases recorded fewer names.
+    """
+    changed = [name for name in now if name in before and before[name] != now[name]]
+    return ", ".join(f"{name} {before[name]} -> {now[name]}" for name in changed)
 
 
 def describe_versions() -> str:

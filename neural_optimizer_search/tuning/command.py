@@ -61,6 +61,7 @@ from neural_optimizer_search.tuning.tuner import (
     find_known_setting,
 )
 from neural_optimizer_search.user_error import UserError
+from neural_optimizer_search.versions import describe_changes, find_versions
 from neural_optimizer_search.workers.describing import Describer
 from neural_optimizer_search.workers.executor import TaskFailed
 
@@ -203,6 +204,7 @@ def _tune(p, config, out, file):
     describe, in_place = Describer(), file.require_in_place
     prepared = prepare_task("nos-tune", task, protocol, describe, config.data_dir, out / TRACEBACKS, in_place)
     record_fingerprint(file, prepared.fingerprint, "begin a new tuning")
+    _note_versions(file)
     what = f"{config.task}/{config.protocol}, {config.reward}"
     print(f"Tuning {file.rule.formula()} on {what}, {plan.steps} steps, seed {plan.seed} -> {out}", flush=True)
     if file.known is not None:
@@ -222,6 +224,15 @@ def _tune(p, config, out, file):
     text = format_result(result, what, protocol.final_steps, metric)
     write_whole(out / TUNED, lambda unfinished: unfinished.write_text(f"{text}\n"))
     print(f"\n{text}\n\nKept in {out}")
+
+
+def _note_versions(file):
+    """Records the versions of the software, and says so if they changed since the tuning ran last."""
+    before, now = file.versions[-1], find_versions()
+    file.add_versions(now)
+    if changes := describe_changes(before, now):
+        result = "the result may differ from that of a tuning with one version"
+        print(f"nos-tune: the software changed since this tuning ran last ({changes}): {result}.", file=sys.stderr)
 
 
 def _describe(setting):

@@ -44,7 +44,9 @@ def create(path: Path, config: Mapping[str, Any], rule: Rule, known: Optional[Se
       OSError, sqlite3.Error: If it cannot be written.
     """
     quiet_optuna()
-    about = dict(config=dict(config), origin=find_origin(path.parent), rule=rule.to_json(), versions=find_versions())
+    about = dict(
+        config=dict(config), origin=find_origin(path.parent), rule=rule.to_json(), versions=[find_versions()]
+    )
     if known is not None:
         about[_KNOWN] = dict(rate=known.learning_rate, schedule=str(known.schedule), weight_decay=known.weight_decay)
 
@@ -74,6 +76,7 @@ class StudyFile:
       origin: The user, the machine and the place that created it.
       rule: The rule that is tuned.
       known: The known `Setting` of the rule; None without one.
+      versions: The software versions that the tuning used, one dict for each change.
       trials, fresh, scale: See `Memory`.
 
     Raises:
@@ -107,6 +110,7 @@ class StudyFile:
             self.known, self.scale = _read_known(about, self.rule), None
             if _SCALE in about:
                 self.scale = _require_positive(about[_SCALE])
+            self.versions = _read_versions(about["versions"])
             self._fingerprint = Fingerprint.from_dict(about["fingerprint"]) if "fingerprint" in about else None
             self.fresh = {
                 (int(number), int(seed)): float(about[key])
@@ -139,6 +143,12 @@ class StudyFile:
         """Records the configuration with which the tuning continues here."""
         self._set("config", dict(config))
         self._set("origin", find_origin(self._path.parent))
+
+    def add_versions(self, versions: Mapping[str, str]) -> None:
+        """Records the software versions that the tuning uses from now on, by name."""
+        if self.versions[-1] != versions:
+            self._set("versions", [*self.versions, dict(versions)])
+            self.versions.append(dict(versions))
 
     def set_scale(self, scale: float) -> None:
         """Sets the scale of the rule's updates."""
@@ -185,6 +195,14 @@ def _read_known(about, rule):
     if not is_number(decay) or decay < 0.0:
         raise ValueError(f"a weight decay must be at least 0. Received: {decay!r:.40}.")
     return Setting(rule, _require_positive(rate), parse_schedule(schedule), decay)
+
+
+def _read_versions(recorded):
+    tables = [recorded] if isinstance(recorded, dict) else recorded  # the first tunings had a single one
+    is_list = isinstance(tables, list) and tables and all(isinstance(table, dict) for table in tables)
+    if not is_list or not all(isinstance(version, str) for table in tables for version in table.values()):
+        raise ValueError(f"its versions must be tables of names and texts. Received: {recorded!r:.40}.")
+    return list(tables)
 
 
 def _require_positive(value):

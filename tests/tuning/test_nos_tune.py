@@ -31,6 +31,7 @@ from neural_optimizer_search.tasks.named_task import load
 from neural_optimizer_search.tuning import command, tune, tuner
 from neural_optimizer_search.tuning.study_file import NAME, StudyFile, create
 from neural_optimizer_search.tuning.tuner import NothingTrained, count_spent
+from neural_optimizer_search.versions import find_versions
 
 pytestmark = pytest.mark.once
 
@@ -217,6 +218,31 @@ def test_a_budget_below_what_was_spent_is_refused(fake, copy, capsys):
         assert count_spent(file, protocol) == spent + owed
 
 
+def test_versions_are_noted_when_they_change(fake, copy, monkeypatch, capsys):
+    began = find_versions()
+    use(  # as the first tunings had them, without Optuna's
+        "UPDATE study_user_attributes SET value_json = json_remove(json_extract(value_json, '$[0]'), '$.optuna') "
+        "WHERE key = 'versions'"
+    )(copy / STUDY)
+    first = {name: version for name, version in began.items() if name != "optuna"}
+    upgraded, change = {**began, "optuna": "99.1"}, f"optuna {began['optuna']} -> 99.1"
+    for now, recorded, said in (
+        (began, [first, began], []),
+        (upgraded, [first, began, upgraded], [change]),
+        (upgraded, [first, began, upgraded], []),
+    ):
+        monkeypatch.setattr(command, "find_versions", lambda now=now: now)
+        assert run("--resume", copy) == 0
+        lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("nos-tune: ")]
+        assert lines == [
+            f"nos-tune: the software changed since this tuning ran last ({one}): the result may differ from that of "
+            "a tuning with one version."
+            for one in said
+        ]
+        with contextlib.closing(StudyFile(copy / STUDY)) as file:
+            assert file.versions == recorded
+
+
 @marks.only_long("It tunes as the others do.")
 def test_rules_of_today(fake, tmp_path, capsys):
     assert run("clip(m_0.99, 0.02) + 0.5*drop(v, 0.2), beta_2=0.9", *SMALL, "--out", tmp_path / "run") == 0
@@ -328,6 +354,9 @@ def use(statement):
         use("UPDATE study_user_attributes SET value_json = '3' WHERE key = 'rule'"),
         use("UPDATE study_user_attributes SET value_json = '{\"no\": 1}' WHERE key = 'config'"),
         use("UPDATE study_user_attributes SET value_json = '\"x\"' WHERE key LIKE 'fresh%'"),
+        use("DELETE FROM study_user_attributes WHERE key = 'versions'"),
+        use("UPDATE study_user_attributes SET value_json = '[]' WHERE key = 'versions'"),
+        use("UPDATE study_user_attributes SET value_json = '[{\"optuna\": 4}]' WHERE key = 'versions'"),
         use("UPDATE studies SET study_name = 'another'"),
         use("UPDATE trials SET state = 'RUNNING'"),
         use("UPDATE trials SET state = 'NONE'"),
