@@ -4,7 +4,8 @@ A form shows its quality only with suitable constants. A share of the gradient s
 forms, and the best known optimizers, with which a verdict compares them, get as many trials each. The algorithm
 learns the result of a round as the form's reward. The rounds depend only on what was learned from. If a search runs
 out of steps within a round, each rule gets as many trials as fit, nothing is learned from the round, and the search
-ends. With more steps, it continues from these trials.
+ends. With more steps, it continues from these trials. It then measures the scale of the rule's updates and the best
+setting again. These steps count, but they do not change when the next round comes.
 
 Rules that another run tuned come before all rounds; they are measured with the settings of that run.
 """
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
 from neural_optimizer_search.arguments import check_fields
+from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.measuring.evaluation import Evaluation
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.records.roles import TUNED
@@ -24,7 +26,7 @@ from neural_optimizer_search.search.recorder import EvaluationRecorder
 from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.search.waiting import wait_for_any
 from neural_optimizer_search.tasks.protocol import Protocol
-from neural_optimizer_search.trials.first_trials import find_trial_steps
+from neural_optimizer_search.trials.first_trials import count_probe_steps, find_trial_steps
 from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.workers.executor import Ask
 
@@ -124,6 +126,7 @@ class Rounds:
         self._known = {e.key for e in known}
         # The maximum steps of a trial, and the other steps of a round per rule.
         self._trial_steps, self._other_steps = find_trial_steps(protocol), _count_other_steps(protocol)
+        self._probe_steps = count_probe_steps(protocol)
         self._seeds, self._final_steps = protocol.seeds, len(protocol.seeds) * protocol.final_steps
         self._cost = find_round_cost(config, protocol)
         self.is_over = False
@@ -131,7 +134,7 @@ class Rounds:
         self._tuned: dict[str, list[Evaluation]] = {}
         self._kept = {(one.form, one.round): one for one in ledger.tunings()}
         self._found = {e.key: e for e in ledger.evaluations(TUNED)}
-        self._spent = 0
+        self._spent = self._repeated = 0  # gradient steps as if no round had been cut short, and those on top
 
     def recall(self, step: int) -> None:
         """Reads the rounds that were learned from before this step."""
@@ -143,7 +146,7 @@ class Rounds:
         """Whether there are given rules to measure, or rules to tune and room for another round in the share."""
         if self._choose_given():
             return True
-        total = self._standing.steps + self._cost
+        total = self._standing.steps - self._repeated + self._cost
         return self._spent + self._cost <= self._config.share * total and bool(self._choose_found())
 
     def carry_out(self, step: int, left: Optional[int] = None) -> list[Evaluation]:
@@ -161,7 +164,7 @@ class Rounds:
             self.is_over = left is not None and left < len(given) * self._final_steps
             return [] if self.is_over else self._learn(given, self._measure(given, step, 0))
         chosen = [*self._choose_found(), *self._choose_known()]
-        trials = self._count_trials(left, len(chosen))
+        trials = self._count_trials(left, chosen)
         rounds = self._measure(chosen, step, trials) if trials else {}
         self.is_over = trials < self._config.trials
         return [] if self.is_over else self._learn(chosen, rounds)
@@ -178,11 +181,26 @@ class Rounds:
                 learned.append(dataclasses.replace(found, rule=rule))
         return learned
 
-    def _count_trials(self, left, rules):
-        """The number of trials of each rule, given the number of rules."""
+    def _count_trials(self, left, chosen):
+        """The number of trials of each of these forms with which the round takes no more than what is left."""
         if left is None:
             return self._config.trials
-        return max(0, min(self._config.trials, (left // rules - self._other_steps) // self._trial_steps))
+        counts = range(self._config.trials, 0, -1)
+        return next((n for n in counts if sum(self._find_most_steps(form, n) for form in chosen) <= left), 0)
+
+    def _find_most_steps(self, form, trials):
+        """The maximum steps of a form in a round of so many trials, with those of a part that was cut short."""
+        most, kept = trials * self._trial_steps + self._other_steps, self._find_kept(form)
+        if kept is None:
+            return most
+        return most + (_count_other(kept) if _goes_on(kept, trials) else self._count_repeated(kept))
+
+    def _count_repeated(self, tuning):
+        """The steps of a round that it would not have taken if it had not been cut short."""
+        if not tuning.trials:
+            return 0
+        found = self._found.get(tuning.key)
+        return _count_other(tuning) - self._probe_steps - (found.steps if found else 0)
 
     # -- Choice of rules -------------------------------------------------------------------------------
 
@@ -219,7 +237,9 @@ class Rounds:
         self._trials.setdefault(tuning.form, []).append(tuning)
         if (found := self._found.get(tuning.key)) is not None:
             self._tuned.setdefault(tuning.form, []).append(found)
-        self._spent += tuning.steps
+        repeated = self._count_repeated(tuning)
+        self._spent += tuning.steps - repeated
+        self._repeated += repeated
         self._standing.spend(tuning.steps)
 
     # -- The work --------------------------------------------------------------------------------------
@@ -228,9 +248,8 @@ class Rounds:
         """Runs the trials of each form; returns `Tuning`s by key, each recorded as soon as it is finished."""
         executor, done, pending = self._recorder.executor, {}, {}
         for form in forms:
-            number = len(self._trials.get(form.key, ()))
-            kept = self._kept.get((form.key, number))
-            if kept is not None and not 0 < len(kept.trials) < trials:
+            number, kept = self._find_number(form), self._find_kept(form)
+            if kept is not None and not _goes_on(kept, trials):
                 done[form.key] = self._keep(kept._replace(step=step), None) if kept.step != step else kept
                 continue
             ask = self._make_ask(form, kept.trials if kept else (), trials)
@@ -247,6 +266,14 @@ class Rounds:
         self._recorder.on_wait("")
         return done
 
+    def _find_number(self, form):
+        """The number of the next round of a form."""
+        return len(self._trials.get(form.key, ()))
+
+    def _find_kept(self, form):
+        """What an interrupted search did of the next round of a form; None if nothing."""
+        return self._kept.get((form.key, self._find_number(form)))
+
     def _make_ask(self, form: Evaluation, begun: Sequence[dict[str, Any]], count: int) -> Ask:
         if not count:
             names = ("learning_rate", "schedule", "weight_decay", "seeds")
@@ -261,9 +288,11 @@ class Rounds:
         return Ask(carry_on, dict(arguments, count=count, seed=self._seed), patience)
 
     def _record(self, form, number, step, answer):
+        kept = self._kept.get((form.key, number))  # its trials are among those of the answer
         if isinstance(answer, Evaluation):  # after a failure: there was no answer
-            return self._keep(Tuning(form.key, number, step, 0, ()), None)
-        tuning = Tuning(form.key, number, step, answer.steps, tuple(answer.trials))
+            return self._keep(Tuning(form.key, number, step, kept.steps if kept else 0, ()), None)
+        steps = answer.steps + (_count_other(kept) if kept else 0)
+        tuning = Tuning(form.key, number, step, steps, tuple(answer.trials))
         found = answer.evaluation and dataclasses.replace(
             answer.evaluation, key=tuning.key, form=form.key, flipped=form.flipped
         )
@@ -286,6 +315,19 @@ class Rounds:
 def _can(evaluation):
     """Whether it has a rate from which tuning can start."""
     return evaluation.status == "ok" and evaluation.learning_rate is not None
+
+
+def _goes_on(tuning, trials):
+    """Whether a round was cut short before so many trials; one without trials failed, or needs none."""
+    return 0 < len(tuning.trials) < trials
+
+
+def _count_other(tuning):
+    """The gradient steps of a round that no trial took."""
+    steps = [trial.get("steps") for trial in tuning.trials]
+    if wrong := [one for one in steps if not isinstance(one, int) or not 0 <= one <= tuning.steps]:
+        raise Damaged(f"a trial is invalid: its round took {tuning.steps} steps, and the trial {wrong[0]!r:.40}.")
+    return tuning.steps - sum(steps)
 
 
 def _read_setting(evaluation):

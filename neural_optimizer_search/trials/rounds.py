@@ -26,7 +26,7 @@ class Round(NamedTuple):
       trials: Trials of the round, as `write_trial` returns them.
       evaluation: Evaluation of the best setting of all trials that was not measured before, trained with the
         protocol's seeds; None if there is none.
-      steps: Gradient steps of the whole round, including its part before an interruption.
+      steps: Gradient steps of the whole round, including the trials before an interruption.
     """
 
     trials: list[Written]
