@@ -200,7 +200,7 @@ def test_a_larger_budget_goes_on(fake, copy):
 def test_a_budget_below_what_was_spent_is_refused(fake, copy, capsys):
     """Nothing changes then; with just what was spent and is still needed, the tuning goes on to its end."""
     protocol = find_task("digits_mlp").protocols["reduced"]
-    use("DELETE FROM study_user_attributes WHERE key LIKE 'fresh % 1001'")(copy / STUDY)
+    use("DELETE FROM study_user_attributes WHERE key LIKE 'fresh % 10001'")(copy / STUDY)
     before = read(copy)
     with contextlib.closing(StudyFile(copy / STUDY)) as file:
         spent, owed, config = count_spent(file, protocol), len(file.fresh) * protocol.final_steps, file.config
