@@ -82,20 +82,21 @@ class Kept:
           write: Converts a result to the one to store.
 
         Raises:
-          Exception: The first that a future or `write` raises, when all others have finished and their results are
-            stored.
+          Exception: That of the first future, in the given order, which raises one or whose result `write` refuses,
+            when all others have finished and their results are stored.
         """
         finished, disable = concurrent.futures.as_completed(running), None if running else True
-        errors = []
+        errors = {}
         for future in tqdm(finished, total=len(running), unit=unit, disable=disable, leave=False):
             try:
                 result = write(future.result())
             except Exception as error:
-                errors.append(error)
+                errors[future] = error
             else:
                 self.add(running[future], result)
-        if errors:
-            raise errors[0]
+        for future in running:
+            if future in errors:
+                raise errors[future]
 
     def get(self, of: Any, measure: Callable[[], Any]) -> Any:
         """The result, which is measured and stored if there is none yet."""
