@@ -37,7 +37,7 @@ class ProcessWorker:
       share: The process's `Share`.
     """
 
-    needs_place = False
+    needs_place: bool = False
 
     def __init__(
         self,
