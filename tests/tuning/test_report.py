@@ -85,13 +85,14 @@ def test_a_rule_that_reads_the_number_of_steps_gets_it():
 
 
 def test_the_table():
-    text = format_result(result(measured(), measured(rewards=(0.25, 0.5), is_own=True)), "digits/default, x", 24)
+    own = measured(rewards=(0.25, 0.49995), is_own=True)
+    text = format_result(result(measured(), own), "digits/default, x", 24)
     lines = text.splitlines()
     assert lines[0] == "digits/default, x: mean ± standard deviation over 2 fresh seeds"
     row = "0.6250 ± 0.1768 0.1250 0.8750 0.25 cosine, warm-up 0.1 0.01 Adam, beta_1=0.8"
     assert " ".join(lines[2].split()) == row
     assert lines[3].endswith("Adam, beta_1=0.8  (as given)")
-    assert "Two fresh seeds with the same difference cannot tell whether tuning adds to the rule" in text
+    assert "Tuning adds 0.2500 ± 0.0000 (standard error, seed by seed)" in text
     assert "at its best rate (probability > 0.999; a single setting needs 0.95)." in text
     assert "schedule        0.75  constant  cosine  linear, cosine" in lines
     assert "beta_1             -       0.9     0.8  0.5 to 0.95" in lines
@@ -116,6 +117,10 @@ def test_a_long_schedule_moves_no_column():
             [measured(rewards=(0.5,)), measured(rewards=(0.25,), is_own=True)],
             "One fresh seed cannot tell whether tuning adds to the rule as it was given, at its best rate (best: "
             "0.2500 more): tune with more --seeds.",
+        ),
+        (
+            [measured(), measured(rewards=(0.25, 0.5), is_own=True)],
+            "Two fresh seeds with the same difference cannot tell whether tuning adds to the rule",
         ),
         (
             [measured(is_own=True), measured()],

@@ -336,7 +336,10 @@ def test_with_a_larger_budget_it_goes_on():
     expected = tune(steps=80 * STEPS, memory=whole)
     first = tune(memory=memory)
     result = tune(steps=80 * STEPS, memory=memory)
-    assert result.best == expected.best and first.trials < result.trials < expected.trials
+    assert first.trials < result.trials < expected.trials
+    # Its best is not that of the unbroken tuning if only the trials that this one has not afforded find that one.
+    highest = max(trial.value for trial in memory.trials if is_complete(trial))
+    assert highest in {one.chosen_by for one in result.finalists}
     tried, all_tried = ([(t.params, t.value, t.state) for t in m.trials] for m in (memory, whole))
     assert tried == all_tried[: result.trials]
 
