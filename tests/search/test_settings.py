@@ -351,7 +351,9 @@ def test_several_tasks_have_one_setting(trains_nothing, tmp_path, capfd):
     assert np.mean([e.parts[0].score for e in stopped]) < np.median([e.parts[0].score for e in whole_ones])
     assert all(e.has_one_setting for e in found) and {len(e.parts) for e in found} == {1, 2}
     best = ranking.found[0].last
-    assert best.has_one_setting and best.reward > 1.0 and "# as on digits" not in said
+    # Known optimizers have a rate for each task; the best rule's code stands last, whether it beats them or not.
+    code = said[said.rindex("from neural_optimizer_search.optimizers import RuleOptimizer") :]
+    assert best.has_one_setting and best.reward > 1.0 and "# as on digits" not in code
     assert command.main([*FLAGS[:-1], "23", *several, "--out", str(parts)]) == 0
     assert command.main(["--resume", str(parts), "--budget", "60"]) == 0
     assert read(parts)[:3] == read(whole)[:3]
