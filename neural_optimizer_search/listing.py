@@ -4,8 +4,10 @@ examples:
   nos-optimizers sign                                     all with "sign" in their names
   nos-optimizers powersign --source torch                 a file that needs PyTorch alone
   nos-optimizers runs/first#1 --source torch              the same for the best rule of a search
+  nos-optimizers adam --source torch --schedule cosine    the same with code for a schedule
 """
 
+import argparse
 import functools
 import json
 import os
@@ -17,7 +19,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from neural_optimizer_search import console
-from neural_optimizer_search.command_line import shorten
+from neural_optimizer_search.command_line import Parser, number, shorten
 from neural_optimizer_search.dsl.exports import FRAMEWORKS
 from neural_optimizer_search.dsl.exports.names import make_class_name
 from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
@@ -26,6 +28,7 @@ from neural_optimizer_search.flags import build_parser, configure, flag
 from neural_optimizer_search.keras_versions import require_tensorflow
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, PublishedRule, normalize_name, suggest_names
 from neural_optimizer_search.optimizers.later_papers import NO_FORMULA
+from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.user_error import UserError
 
 _HEADER = ("name", "formula", "slots", "rate", "decay", "source")
@@ -46,6 +49,17 @@ file of --source has the schedule, and says how to use both.
 In Python, with T training steps: optimizers.get("addsign-ld", learning_rate=0.1, decay_steps=T)"""
 
 
+LARGEST_NUMBER = 1e9
+_SETTING = ("learning_rate", "schedule", "weight_decay")  # flags, and arguments of `Rule.to_source`
+
+
+def _read_schedule(text):
+    try:
+        return str(parse_schedule(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("Argument `schedule` ")) from None
+
+
 @dataclass(frozen=True)
 class Listing:
     """Flags of `nos-optimizers`."""
@@ -64,6 +78,18 @@ class Listing:
     class_name: str = flag(
         "", "with --source, the name of the class; for optax, of the function", option="--name", metavar="CLASS",
         default_text="derived from NAME; MyOptimizer for a formula, FoundOptimizerK for RUN#K",
+    )  # fmt: skip
+    learning_rate: Optional[float] = flag(
+        None, "with --source, the default learning rate of the file", parse=number(0, LARGEST_NUMBER),
+        default_text="that of NAME; 0.01 for a formula",
+    )  # fmt: skip
+    schedule: Optional[str] = flag(
+        None, 'with --source, a learning-rate schedule that the file has too, such as "linear, warm-up 0.1"',
+        parse=_read_schedule, default_text="that of NAME",
+    )  # fmt: skip
+    weight_decay: Optional[float] = flag(
+        None, "with --source, the decoupled weight decay that the file describes", parse=number(0, LARGEST_NUMBER),
+        default_text="that of NAME",
     )  # fmt: skip
 
 
@@ -90,8 +116,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def _check_combination(p, asked):
     """Refuses flags that would have no effect."""
-    if asked.class_name and not asked.source:
-        p.error("argument --name: needs --source")
+    given = {"--name": asked.class_name or None, **{f"--{name}": getattr(asked, name) for name in _SETTING}}
+    for name, value in given.items():
+        if value is not None and not asked.source:
+            p.error(f"argument {name}: needs --source")
     for name, given in (("--latex", asked.latex), ("--json", asked.as_json)):
         if given and asked.source:
             p.error(f"argument {name}: not allowed with --source, which prints a file")
@@ -134,27 +162,35 @@ def _list_others(lacking):
 def _write_source(p, asked):
     if not asked.name:
         p.error(f"argument NAME: {_ALLOWED}")
-    row = CATALOGUE.get(normalize_name(asked.name))
+    rule, name, own = _find_rule(p, asked.name)
+    given = {name: value for name in _SETTING if (value := getattr(asked, name)) is not None}
     try:
-        if row:
-            return row.to_source(asked.class_name or make_class_name(row.name), asked.source)
-        return parse_formula(asked.name).to_source(asked.class_name or "MyOptimizer", asked.source)
-    except FormulaError as error:
-        if "#" in asked.name or os.path.isdir(asked.name):
-            return _write_found(p, asked)
-        headline, *_, allowed = str(error).replace("Argument `formula`", "it", 1).splitlines()
-        # The full list of the language's words would not fit.
-        reason = headline.rstrip(":") + (f". {allowed.rstrip('.')}" if len(allowed) < 100 else "")
-        p.error(
-            f"argument NAME: {_ALLOWED}. Received: {shorten(asked.name)!r}.{suggest_names(asked.name)} "
-            f"Read as a formula, {reason}."
-        )
+        return rule.to_source(asked.class_name or name, asked.source, **{**own, **given})
     except ValueError as error:
         p.error(_say_wrong_name(error))
 
 
-def _write_found(p, asked):
-    """The file of a rule of a run, with the setting that it was found with."""
+def _find_rule(p: Parser, text):
+    """The rule that a text names, the name of its class, and the setting that it is known with, as arguments."""
+    row = CATALOGUE.get(normalize_name(text))
+    try:
+        if row:
+            setting = (row.default_rate, row.schedule, row.weight_decay)
+            return row.rule, make_class_name(row.name), dict(zip(_SETTING, setting))
+        return parse_formula(text), "MyOptimizer", {}
+    except FormulaError as error:
+        if "#" in text or os.path.isdir(text):
+            return _find_in_run(p, text)
+        headline, *_, allowed = str(error).replace("Argument `formula`", "it", 1).splitlines()
+        # The full list of the language's words would not fit.
+        reason = headline.rstrip(":") + (f". {allowed.rstrip('.')}" if len(allowed) < 100 else "")
+        p.error(
+            f"argument NAME: {_ALLOWED}. Received: {shorten(text)!r}.{suggest_names(text)} "
+            f"Read as a formula, {reason}."
+        )
+
+
+def _find_in_run(p: Parser, text):
     try:
         require_tensorflow("a rule of a run")
     except ImportError as error:
@@ -162,17 +198,10 @@ def _write_found(p, asked):
     from neural_optimizer_search.search.named_rules import find_rule
 
     try:
-        start = find_rule(asked.name)
+        start = find_rule(text)
     except (OSError, UserError, sqlite3.Error) as error:
         p.error(f"argument NAME: {error}")
-    name = asked.class_name or f"FoundOptimizer{asked.name.rpartition('#')[2]}"
-    try:
-        if start.tuned is None:
-            return start.rule.to_source(name, asked.source)
-        rate, schedule, weight_decay = start.tuned
-        return start.rule.to_source(name, asked.source, rate, schedule, weight_decay)
-    except ValueError as error:
-        p.error(_say_wrong_name(error))
+    return start.rule, f"FoundOptimizer{text.rpartition('#')[2]}", dict(zip(_SETTING, start.tuned or ()))
 
 
 def _say_wrong_name(error):

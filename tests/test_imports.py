@@ -55,7 +55,11 @@ MAY_IMPORT = {
     DSL: core("decays", "operations", "schedule_shape"),
     f"{CORE}.optimizers": {DSL, *core("decays", "schedules"), *KERAS, *COMMANDS},
     f"{CORE}.listing": {
-        DSL, *core("command_line", "console", "flags", "keras_versions", "optimizers", "search", "user_error")
+        DSL,
+        *core(
+            "command_line", "console", "flags", "keras_versions", "optimizers", "schedule_shape", "search",
+            "user_error",
+        ),
     },
     f"{CORE}.l2o": {*core("keras_versions", "objectives", "optimizers", "records"), *COMMANDS},
     f"{CORE}.tasks": core(

@@ -10,6 +10,7 @@ import sys
 import marks
 import pytest
 
+from neural_optimizer_search import parse_formula
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.listing import main
 from neural_optimizer_search.optimizers import CATALOGUE
@@ -90,6 +91,19 @@ def test_only_names_with_a_text_in_them(capsys, text):
         ),
         (["adam", "sgd"], "argument sgd: it is one argument too many. To see all arguments: nos-optimizers --help"),
         (["adam", "--name", "Mine"], "argument --name: needs --source"),
+        (["adam", "--learning_rate", "0"], "argument --learning_rate: needs --source"),
+        (["adam", "--schedule", "linear"], "argument --schedule: needs --source"),
+        (["adam", "--weight_decay", "0.1"], "argument --weight_decay: needs --source"),
+        (
+            ["adam", "--source", "torch", "--learning_rate", "-1"],
+            "argument --learning_rate: must be a number from 0 to 1e+09. Received: -1.",
+        ),
+        (
+            ["adam", "--source", "torch", "--schedule", "line"],
+            "argument --schedule: must be one of: constant, linear, cosine, linear_cosine, each alone or with a "
+            'share of the steps in [0, 1) in which the rate rises, such as "cosine, warm-up 0.1". '
+            "Received: 'line'.",
+        ),
         (["adam", "--source", "torch", "--json"], "argument --json: not allowed with --source, which prints a file"),
         (
             ["adam", "--source", "torch", "--latex"],
@@ -125,6 +139,14 @@ def test_a_file_has_the_learning_rate_of_its_name_and_says_what_that_was_found_w
     assert f"lr={rate}," in text
     found_with = 'Found with the learning-rate schedule "linear" and the decoupled weight decay 0.0227'
     assert (found_with in text) == (name == "muon-drop0.1") == ("Found with" in text)
+
+
+@pytest.mark.parametrize("name", ["muon-drop0.1", "drop(Adam, 0.1)"])
+def test_a_setting_that_is_given_takes_the_place_of_the_names_own(capsys, name):
+    setting = ["--learning_rate", "0.3", "--schedule", "cosine", "--weight_decay", "0"]
+    assert main([name, "--source", "torch", "--name", "Mine", *setting]) == 0
+    rule = CATALOGUE[name].rule if name in CATALOGUE else parse_formula(name)
+    assert capsys.readouterr().out == rule.to_source("Mine", "torch", 0.3, "cosine", 0.0)
 
 
 def test_a_formula_may_end_with_the_number_of_a_draw(capsys):

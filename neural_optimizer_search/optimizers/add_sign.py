@@ -23,7 +23,7 @@ class AddSign(SignOptimizer):
     gradients, and t counts the updates; a `LearningRateSchedule`, however, counts every gradient.
 
     Args:
-      learning_rate: A number or a `LearningRateSchedule`. Defaults to 0.1; a rate that suits SGD
+      learning_rate: A number of at least 0, or a `LearningRateSchedule`. Defaults to 0.1; a rate that suits SGD
         is usually a good first choice.
       alpha: A finite number. Defaults to 1, which gives no step where the signs differ.
       beta: Decay rate of m, 0 <= beta < 1. Defaults to 0.9.

@@ -9,7 +9,7 @@ from neural_optimizer_search import keras_versions, operations
 from neural_optimizer_search.arguments import check_config, check_number
 from neural_optimizer_search.dsl.averages import AVERAGES, PREVIOUS, with_needs
 from neural_optimizer_search.dsl.constants import PAPER, Constants
-from neural_optimizer_search.dsl.families import make_identifier
+from neural_optimizer_search.dsl.families import ANY_NUMBER, make_identifier
 from neural_optimizer_search.dsl.state import State
 from neural_optimizer_search.keras_versions import keras
 from neural_optimizer_search.optimizers import updates
@@ -28,14 +28,15 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
     update has a native kernel also defines `find_kernel`.
 
     Args:
-      learning_rate: A number or a `LearningRateSchedule`.
+      learning_rate: A number of at least 0, or a `LearningRateSchedule`.
       name: The optimizer's name; by default, the name of the class.
-      weight_decay: The weight decay; None or 0 turns it off.
+      weight_decay: The weight decay, a number of at least 0; None or 0 turns it off.
       **kwargs: The other arguments of every Keras optimizer: `clipnorm`, `clipvalue`, `global_clipnorm`,
         `use_ema`, `ema_momentum`, `ema_overwrite_frequency`; with Keras 2 also `jit_compile` (off
         without a GPU), with Keras 3 also `loss_scale_factor` and `gradient_accumulation_steps`.
 
     Raises:
+      ValueError: If `learning_rate` or `weight_decay` is out of range.
       RuntimeError: If Keras runs on a backend on which it does not train.
     """
 
@@ -51,11 +52,12 @@ class DirectionOptimizer(keras.optimizers.Optimizer):
         **kwargs: Any,
     ) -> None:
         keras_versions.check_backend()  # now, not in the first step
+        if weight_decay is not None:
+            weight_decay = check_number("weight_decay", weight_decay, f"{ANY_NUMBER.text}, or None", ANY_NUMBER.has)
         kwargs.update(name=name or type(self).__name__, weight_decay=weight_decay or None)
         if not (callable(learning_rate) or keras_versions.is_tensor(learning_rate)):  # a schedule is callable
-            learning_rate = check_number(
-                "learning_rate", learning_rate, "a finite number or a `LearningRateSchedule`"
-            )
+            allowed = f"{ANY_NUMBER.text}, or a `LearningRateSchedule`"
+            learning_rate = check_number("learning_rate", learning_rate, allowed, ANY_NUMBER.has)
         keras_versions.initialize(self, learning_rate, **kwargs)
 
     @property

@@ -75,28 +75,29 @@ class PublishedRule:
             return self.learning_rate
         return inspect.signature(self.optimizer).parameters["learning_rate"].default
 
-    def to_source(self, name: str, framework: str = "tensorflow") -> str:
-        """The text of a file with this optimizer, as `Rule.to_source` writes it, with the row's learning rate."""
-        return self.rule.to_source(name, framework, self.default_rate, self.schedule, self.weight_decay)
-
     def make(self, **arguments: Any) -> Any:
         """Creates an optimizer of this rule; the arguments are those of the class, such as `learning_rate`.
 
-        Arguments that are not given default to the row's own. The row's schedule, which a given learning rate
-        replaces, takes `decay_steps` steps.
+        Arguments that are not given default to the row's own. The row's schedule takes `decay_steps` steps and begins
+        at a given number, or else at the row's learning rate. It is left out if the learning rate is given as a
+        schedule, or as a number without `decay_steps`.
         """
         rule = {"rule": self.rule} if self.optimizer is RuleOptimizer else {}
-        if self.learning_rate is not None and "learning_rate" not in arguments:
-            arguments["learning_rate"] = self._make_rate(arguments.get("decay_steps"))
+        if self.schedule:
+            self._follow_schedule(arguments)
+        elif self.learning_rate is not None:
+            arguments.setdefault("learning_rate", self.learning_rate)
         if self.weight_decay:
             arguments.setdefault("weight_decay", self.weight_decay)
         return self.optimizer(**rule, **self.arguments, **arguments)
 
-    def _make_rate(self, steps):
-        if not self.schedule or self.learning_rate is None:
-            return self.learning_rate
+    def _follow_schedule(self, arguments):
+        steps = arguments.get("decay_steps")
+        if "learning_rate" in arguments and (steps is None or callable(arguments["learning_rate"])):
+            return
+        rate = arguments.get("learning_rate", self.learning_rate)
         steps = check_step_count(steps, f"the schedule of {self.name!r}")
-        return make_schedule(self.schedule, self.learning_rate, steps)
+        arguments["learning_rate"] = make_schedule(self.schedule, rate, steps)
 
 
 def _table(*rows):
@@ -171,8 +172,8 @@ def get(identifier: Any, **arguments: Any) -> Any:
       identifier: A name of the `CATALOGUE`, in upper or lower case, with "-" or "_"; else a formula, as
         `parse_formula` reads it; or a config from `serialize`; or an optimizer, which is returned unchanged.
       **arguments: With a name or a formula, the arguments of `PowerSign`, `AddSign` or `RuleOptimizer`, such as
-        `learning_rate`; names that contain a decay require `decay_steps`, as does the schedule of a name if no
-        `learning_rate` is given.
+        `learning_rate`; names that contain a decay require `decay_steps`, as does the schedule of a name. With a
+        number as `learning_rate` but no `decay_steps`, the rate is constant.
 
     Raises:
       ValueError: If the text is neither a name nor a formula, the identifier has none of these types, arguments are

@@ -10,7 +10,7 @@ FOUND = (
         "muon-drop0.1",
         "drop(on_matrices(orthogonalize(g + 1.57 * ema_0.857), 0.0754 * Adam), 0.1) + 0.0197 * w, beta_1=0.516, "
         "beta_2=0.99485, epsilon=1.97e-9",
-        "transfer study",
+        "found by nos-search",
         0.172,
         "linear",
         0.0227,

@@ -24,7 +24,7 @@ class PowerSign(SignOptimizer):
     gradients, and t counts the updates; a `LearningRateSchedule`, however, counts every gradient.
 
     Args:
-      learning_rate: A number or a `LearningRateSchedule`. Defaults to 0.1; a rate that suits SGD
+      learning_rate: A number of at least 0, or a `LearningRateSchedule`. Defaults to 0.1; a rate that suits SGD
         is usually a good first choice.
       base: The paper's α, a number > 0. Defaults to e.
       beta: Decay rate of m, 0 <= beta < 1. Defaults to 0.9.

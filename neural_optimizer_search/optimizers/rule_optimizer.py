@@ -30,7 +30,7 @@ class RuleOptimizer(DirectionOptimizer):
 
     Args:
       rule: A `Rule`, or its formula as text; see `parse_formula` for the words.
-      learning_rate: A number or a `LearningRateSchedule`. Defaults to 0.01.
+      learning_rate: A number of at least 0, or a `LearningRateSchedule`. Defaults to 0.01.
       decay_steps: The number of training steps T, an int > 0. Required if the rule reads ld, cd,
         cd_1, rd_10 or rd_20, otherwise unused. Past T, ld and rd are 0 and cd keeps its last value.
       seed: Seed of the random words, a signed 32-bit integer. Defaults to 0.

@@ -21,7 +21,7 @@ class SignOptimizer(DirectionOptimizer):
     A subclass has one argument of its own. It defines `own_argument`, `factor`, `kernel` and `kernel_arguments`.
 
     Args:
-      learning_rate: A number or a `LearningRateSchedule`.
+      learning_rate: A number of at least 0, or a `LearningRateSchedule`.
       beta: Decay rate of m, 0 <= beta < 1.
       decay: The internal decay f: None, its name, or a `Decay`.
       decay_steps: The number of training steps T; None without `decay`.

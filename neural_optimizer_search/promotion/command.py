@@ -35,6 +35,7 @@ from neural_optimizer_search.records.run_directory import (
     TRACEBACKS,
     remove_unbegun,
     require_free,
+    say_no_search,
 )
 from neural_optimizer_search.search.known_optimizers import require_reward
 from neural_optimizer_search.search.own_task import ChangedTask, prepare_task, record_fingerprint
@@ -139,7 +140,7 @@ def _read_found(p: Parser, run) -> list[Contender]:
     try:
         return read_found_rules(run)
     except FileNotFoundError as error:
-        p.error(f"argument RUN: {run} is not a run of nos-search: {error}")
+        p.error(f"argument RUN: {say_no_search(run, error)}")
     except (OSError, sqlite3.OperationalError) as error:
         p.error(f"argument RUN: {run} cannot be read now: {error}")
     except (Damaged, sqlite3.Error) as error:

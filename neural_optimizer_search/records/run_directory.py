@@ -35,6 +35,7 @@ _OWNERS = {
     (TRAINING_STATE,): OF_TRAINING,
     (TRAINING_CONFIG, TRAINING_LOCK): OF_TRAINING,  # before its first iteration
 }
+_RESULTS = {OF_TUNING: TUNED, OF_PROMOTION: PROMOTION_FILE}  # owner -> the file that its user reads
 _GIVE_ANOTHER = "Give another directory."
 
 
@@ -54,6 +55,23 @@ def find_owner(directory: Path) -> Optional[str]:
     """The owner of a directory, such as "a search"; None if it has none. A directory has at most one owner."""
     owners = (owner for names, owner in _OWNERS.items() if all(os.path.lexists(directory / name) for name in names))
     return next(owners, None)
+
+
+def say_no_search(directory: Path, error: FileNotFoundError) -> str:
+    """Says that a directory is not a search, and what it is.
+
+    Args:
+      directory: The directory.
+      error: What opening its ledger raised.
+    """
+    return f"{directory} is not a run of nos-search: {_say_holds(directory) or error}"
+
+
+def _say_holds(directory):
+    """What a directory holds, in words; "" if it has no owner."""
+    owner = find_owner(directory)
+    result = f", whose result is in {directory / _RESULTS[owner]}" if owner in _RESULTS else ""
+    return f"it holds {owner}{result}." if owner else ""
 
 
 def require_free(p: Parser, directory: Path, what: str, names: Iterable[str], resumes: Optional[str] = None) -> None:
@@ -89,8 +107,7 @@ def explain_no_resume(p: Parser, directory: Path, what: str) -> Iterator[None]:
     except InUse as error:
         p.error(f"argument --resume: {error} Wait for it, or stop it.")
     except FileNotFoundError as error:
-        owner = find_owner(directory)
-        p.error(f"argument --resume: {directory} is not {what}: " + (f"it holds {owner}." if owner else str(error)))
+        p.error(f"argument --resume: {directory} is not {what}: {_say_holds(directory) or error}")
     except (OSError, sqlite3.OperationalError) as error:
         p.error(f"argument --resume: {directory} cannot be opened now: {error}. Fix that, and try again.")
     except (UserError, sqlite3.Error) as error:

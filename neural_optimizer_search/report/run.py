@@ -22,7 +22,7 @@ from neural_optimizer_search.recorded_flags import complete
 from neural_optimizer_search.records.ledger import Ledger, Sample
 from neural_optimizer_search.records.roles import TUNED
 from neural_optimizer_search.records.rows import Tuning
-from neural_optimizer_search.records.run_directory import LEDGER
+from neural_optimizer_search.records.run_directory import LEDGER, say_no_search
 from neural_optimizer_search.records.stored import Joined
 from neural_optimizer_search.report.axes import is_plottable
 from neural_optimizer_search.report.columns import EvaluationFigures, History, Ranked
@@ -187,10 +187,9 @@ def read(place: Union[str, Path]) -> RecordedSearch:
       NotARun: If there is no search, or its ledger is damaged or from another release.
     """
     place = Path(place)
-    ledger_path = place / LEDGER
     try:
         with contextlib.ExitStack() as stack:
-            ledger = stack.enter_context(contextlib.closing(Ledger(ledger_path, read_only=True)))
+            ledger = stack.enter_context(contextlib.closing(Ledger(place / LEDGER, read_only=True)))
             run = RecordedSearch(
                 place=place,
                 name=os.path.basename(os.path.realpath(place)),
@@ -214,8 +213,8 @@ def read(place: Union[str, Path]) -> RecordedSearch:
             run.look_at_all()
             weakref.finalize(run, stack.pop_all().close)
             return run
-    except FileNotFoundError:
-        raise NotARun(f"{place} is not a run of nos-search: {ledger_path} does not exist.") from None
+    except FileNotFoundError as error:
+        raise NotARun(say_no_search(place, error)) from None
     except (OSError, sqlite3.OperationalError) as error:
         raise NotARun(f"{place} cannot be read now: {error}") from error
     except (Damaged, sqlite3.Error) as error:

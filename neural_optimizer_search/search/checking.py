@@ -17,7 +17,7 @@ from neural_optimizer_search.recorded_flags import check_recorded, complete
 from neural_optimizer_search.records.cache import read_rewards
 from neural_optimizer_search.records.ledger import SEARCH, Ledger
 from neural_optimizer_search.records.rows import check_parts
-from neural_optimizer_search.records.run_directory import CONTROLLER, LEDGER, require_own_files
+from neural_optimizer_search.records.run_directory import CONTROLLER, LEDGER, require_own_files, say_no_search
 from neural_optimizer_search.search.anchors import Anchors
 from neural_optimizer_search.search.config import NO_CACHE, SearchConfig
 from neural_optimizer_search.search.prepared import join_identities
@@ -52,7 +52,7 @@ def check_run(out: Path) -> Check:
         with contextlib.closing(Ledger(out / LEDGER, read_only=True, kind=SEARCH)) as ledger:
             found = [_check_ledger(ledger), _check_state(out, ledger), _check_cache(out, ledger)]
     except FileNotFoundError as error:
-        return Check(False, f"{out} is not a run of nos-search: {error}")
+        return Check(False, say_no_search(out, error))
     except (OSError, sqlite3.OperationalError) as error:
         return Check(False, f"{out} cannot be checked now: {error}")
     except (UserError, sqlite3.Error) as error:

@@ -13,6 +13,7 @@ from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.files import Damaged, read_text
 from neural_optimizer_search.optimizers.catalogue import CATALOGUE, normalize_name
 from neural_optimizer_search.records.rows import Start, require_recordable
+from neural_optimizer_search.records.run_directory import say_no_search
 from neural_optimizer_search.search.archive import read_archive
 from neural_optimizer_search.search.known_optimizers import describe_unknown
 from neural_optimizer_search.search.ranking import SHOWN, read_found_rules
@@ -198,7 +199,7 @@ def _read_run(run):
     try:
         found = read_found_rules(Path(run))
     except FileNotFoundError as error:
-        raise UserError(f"{run} is not a run of nos-search: {error}") from None
+        raise UserError(say_no_search(Path(run), error)) from None
     if not found:
         raise UserError(f"must be rules, and none of {run} trained to the end, apart from known optimizers.")
     return found

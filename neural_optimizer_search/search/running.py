@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from neural_optimizer_search import flags
 from neural_optimizer_search.command_line import quote
-from neural_optimizer_search.dsl.exports import FRAMEWORKS
 from neural_optimizer_search.files import write_whole
 from neural_optimizer_search.measuring.behaviour import Behaviours
 from neural_optimizer_search.measuring.joint import make_joint_bar
@@ -56,6 +55,7 @@ from neural_optimizer_search.search.registry import (
     title_of,
 )
 from neural_optimizer_search.search.score_words import choose_words, describe_reward
+from neural_optimizer_search.search.snippet import explain_file
 from neural_optimizer_search.search.standing import Standing
 from neural_optimizer_search.search.start import Started, count_batches, describe_start
 from neural_optimizer_search.search.timeout import find_timeout
@@ -266,8 +266,7 @@ def _report(out, ledger, config, probes):
     print("\n".join(["", table.replace(A_RUN, f"--resume {quote(out)}"), "", *lines, f"Kept in {out}"]))
     print(f"As a page to look at: nos-report {quote(out)}")
     if any(one.evaluation.status == "ok" for one in ranking.found):
-        best, others = quote(f"{out}#1"), ", ".join(name for name in FRAMEWORKS if name != "torch")
-        print(f"Rule 1 as a file for {FRAMEWORKS['torch'].title} (or {others}): nos-optimizers {best} --source torch")
+        print(f"Rule 1 {explain_file(quote(f'{out}#1'))}")
 
 
 def _find_final_steps(config, ranking):

@@ -1,7 +1,9 @@
-"""Writes Python code that trains with a rule as it was measured."""
+"""Writes what trains with a rule as it was measured: Python code, and the command that writes a file."""
 
 from typing import Optional, Protocol, Union
 
+from neural_optimizer_search.command_line import quote
+from neural_optimizer_search.dsl.exports import FRAMEWORKS
 from neural_optimizer_search.dsl.numbers import write_number
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.schedule_shape import CONSTANT, Schedule, parse_schedule
@@ -20,8 +22,8 @@ class Trained(Protocol):
     def weight_decay(self) -> float: ...
 
 
-def write_snippet(setting: Trained, steps: int) -> str:
-    """Python code that creates an optimizer for a training of `steps` steps."""
+def write_snippet(setting: Trained, steps: int, variable: str = "optimizer") -> str:
+    """Python code that assigns an optimizer for a training of `steps` steps to a variable."""
     if setting.learning_rate is None:
         raise ValueError("Argument `setting` must have a learning rate. Received: None.")
     rate, schedule = write_number(setting.learning_rate), parse_schedule(setting.schedule)
@@ -38,8 +40,24 @@ def write_snippet(setting: Trained, steps: int) -> str:
             "from neural_optimizer_search.optimizers import RuleOptimizer",
             *(["from neural_optimizer_search.schedules import make_schedule"] if is_scheduled else []),
             f"steps = {steps}  # epochs * batches per epoch of your training; the rate was tuned for {steps}",
-            "optimizer = RuleOptimizer(",
+            f"{variable} = RuleOptimizer(",
             *arguments,
             ")",
         ]
     )
+
+
+def write_file_command(setting: Trained) -> str:
+    """The command of a file with the rule, which has the setting too."""
+    given = {"--learning_rate": setting.learning_rate, "--weight_decay": setting.weight_decay or None}
+    flags = [f" {flag} {write_number(value)}" for flag, value in given.items() if value is not None]
+    schedule = parse_schedule(setting.schedule)
+    if schedule != CONSTANT:
+        flags.insert(1, f" --schedule {quote(str(schedule))}")
+    return explain_file(f"{quote(setting.rule.formula())}{''.join(flags)}")
+
+
+def explain_file(rule: str) -> str:
+    """Says how to write a rule as a file that needs only its framework, given the arguments of `nos-optimizers`."""
+    others = ", ".join(name for name in FRAMEWORKS if name != "torch")
+    return f"as a file for {FRAMEWORKS['torch'].title} (or {others}): nos-optimizers {rule} --source torch"

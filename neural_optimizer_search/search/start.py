@@ -72,9 +72,10 @@ def _describe_foreign(rules, space):
     foreign = sum(space.embed_form(rule) is None for rule in rules)
     if not foreign:
         return f"Starts from {count_of(len(rules), 'rule')}."
+    forms = "its form is" if foreign == 1 else "their forms are"
     return (
         f"Starts from {count_of(len(rules), 'rule')}, {foreign} of them outside the space {space.title}: "
-        "measured, but their forms are not varied."
+        f"measured, but {forms} not varied."
     )
 
 

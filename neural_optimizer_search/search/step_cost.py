@@ -1,4 +1,4 @@
-"""Names the rules of a table whose steps take notably longer than Adam's."""
+"""Names the rules of a table whose updates take notably longer than Adam's."""
 
 from collections.abc import Sequence
 
@@ -20,4 +20,4 @@ def describe_costs(shown: Sequence[Contender]) -> list[str]:
     if not places:
         return []
     who = f"Rule {places[0]} uses" if len(places) == 1 else f"Rules {', '.join(places)} use"
-    return [f"{who} {SLOW}, so a step takes several times as long as with Adam."]
+    return [f"{who} {SLOW}, so an update takes several times as long as Adam's; the gradient takes as long as ever."]

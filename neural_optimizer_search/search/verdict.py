@@ -13,6 +13,7 @@ from neural_optimizer_search.search.intervals import CONFIDENCE, say_probability
 from neural_optimizer_search.search.ranking import Contender, Ranking
 from neural_optimizer_search.search.snippet import write_snippet
 
+GUESS = "best_guess"  # the variable of code that stands below what is recommended, so that it does not replace it
 LETTERS = 60  # maximum length of a formula in a sentence; rules with longer ones are named by their rank in the table
 
 
@@ -21,7 +22,8 @@ class Verdict(NamedTuple):
 
     Attributes:
       sentence: Whether a rule beats the best known optimizer.
-      code: Python code that creates the better of the two; code for both if the rule is only probably better.
+      code: Python code that creates the better of the two; if the rule is only probably better, it also creates the
+        rule's optimizer, as `best_guess`.
     """
 
     sentence: str
@@ -90,7 +92,7 @@ def _write_guess(ranking, steps):
     chance = (
         "" if probability is None else f", better with probability {say_too_little(probability, ranking.compared)}"
     )
-    return [f"# Or the best rule that was found{chance}:", _write_code(best, steps)]
+    return [f"# Or the best rule that was found{chance}:", _write_code(best, steps, GUESS)]
 
 
 def _praise(ranking, one, probability):
@@ -155,23 +157,24 @@ def _describe_training(evaluation: Union[Evaluation, Part], constants: Sequence[
     return ", ".join([*rate, *constants, *schedule, *decay])
 
 
-def _write_code(contender: Contender, steps: int) -> str:
-    """Python code that creates the optimizer; of several tasks, for the first."""
+def _write_code(contender: Contender, steps: int, variable: str = "optimizer") -> str:
+    """Python code that assigns the optimizer to a variable; of several tasks, for the first."""
     parts = contender.last.parts
     short = _shorten(parts)
     others = "".join(f"; on {short[part.task]}: {_describe_training(part)}" for part in parts[1:])
     note = [] if contender.last.has_one_setting else [f"# as on {short[parts[0].task]}{others}"]
-    return "\n".join([*note, _write_optimizer(contender, steps)])
+    return "\n".join([*note, _write_optimizer(contender, steps, variable)])
 
 
-def _write_optimizer(contender, steps):
+def _write_optimizer(contender, steps, variable):
     e, name = contender.last, normalize_name(contender.name)
     if e.schedule != str(CONSTANT) or e.rule.decays:
-        return write_snippet(dataclasses.replace(e, learning_rate=float(f"{e.learning_rate:.3g}")), steps)
+        shown = dataclasses.replace(e, learning_rate=float(f"{e.learning_rate:.3g}"))
+        return write_snippet(shown, steps, variable)
     row = CATALOGUE.get(name)
     text = name if row and row.rule.canonical() == e.rule.canonical() else e.rule.formula()
     decay = f", weight_decay={write_number(e.weight_decay)}" if e.weight_decay else ""
     return (
         "from neural_optimizer_search import optimizers\n"
-        f'optimizer = optimizers.get("{text}", learning_rate={e.learning_rate:.3g}{decay})'
+        f'{variable} = optimizers.get("{text}", learning_rate={e.learning_rate:.3g}{decay})'
     )

@@ -9,8 +9,8 @@ from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.search.columns import format_columns
 from neural_optimizer_search.search.intervals import CONFIDENCE, find_probability, say_probability
 from neural_optimizer_search.search.score_words import Metric, score_words
-from neural_optimizer_search.search.snippet import write_snippet
-from neural_optimizer_search.search.verdict import correct, say_cannot_tell, say_need, say_too_little
+from neural_optimizer_search.search.snippet import write_file_command, write_snippet
+from neural_optimizer_search.search.verdict import GUESS, correct, say_cannot_tell, say_need, say_too_little
 from neural_optimizer_search.tasks.protocol import OF_LOSS
 from neural_optimizer_search.trials.study import TRIALS_FOR_IMPORTANCES
 from neural_optimizer_search.tuning.result import Measured, TuningResult
@@ -53,8 +53,7 @@ def format_result(result: TuningResult, what: str, steps: int, metric: Optional[
             f"importance: {_explain_importances(result)}.",
             "All figures are of validation data.",
             "",
-            "To use it:",
-            *(f"  {line}" for line in write_snippet(result.best.setting, steps).splitlines()),
+            *_write_use(result, steps),
         ]
     )
 
@@ -93,9 +92,9 @@ def _compare(result):
         return "The rule as it was given had no reward above 0 at any of the rates."
     if best.is_own:
         return "No setting that was measured again has a higher mean than the rule as it was given, at its best rate."
-    gain, compared = best.mean - own.mean, sum(not one.is_own for one in result.finalists)
+    gain, compared = best.mean - own.mean, _count_compared(result)
     # The seeds are the same, so what counts are the paired differences.
-    differences = [one - other for one, other in zip(best.rewards, own.rewards)]
+    differences = _find_differences(result)
     probability, need = find_probability(differences), say_need(compared, "setting")
     if probability is None:
         return (
@@ -103,7 +102,7 @@ def _compare(result):
             f"(best: {gain:.4f} more): tune with more --seeds."
         )
     # The best of several was found by these very seeds: without any difference, it would often be ahead by luck.
-    if correct(probability, compared) < CONFIDENCE:
+    if not _is_better(result):
         return (
             "No setting that was measured again is better than the rule as it was given, at its best rate, beyond "
             f"noise (best: {gain:.4f} more, probability {say_too_little(probability, compared)}; {need}). "
@@ -114,6 +113,38 @@ def _compare(result):
         f"Tuning adds {gain:.4f} ± {error:.4f} (standard error, seed by seed) to the rule as it was given, at its "
         f"best rate (probability {say_probability(probability)}; {need})."
     )
+
+
+def _find_differences(result):
+    """The rewards of the best setting minus those of the rule as it was given, seed by seed."""
+    return [one - other for one, other in zip(result.best.rewards, result.own.rewards)]
+
+
+def _count_compared(result):
+    return sum(not one.is_own for one in result.finalists)
+
+
+def _is_better(result):
+    """Whether the best setting is better than the rule as it was given, beyond noise."""
+    probability = find_probability(_find_differences(result))
+    return probability is not None and correct(probability, _count_compared(result)) >= CONFIDENCE
+
+
+def _write_use(result, steps):
+    """Code for the setting that is recommended; below it, under another name, for the best one if it is a guess."""
+    best, own = result.best, result.own
+    if own is None or best.is_own or _is_better(result):
+        return _explain_use("To use it:", best, steps)
+    guess = "Or the setting with the best mean, which is not shown to be better:"
+    return [
+        *_explain_use("To use the rule as it was given:", own, steps),
+        *_explain_use(guess, best, steps, GUESS),
+    ]
+
+
+def _explain_use(title, one, steps, variable="optimizer"):
+    code = write_snippet(one.setting, steps, variable)
+    return [title, *(f"  {line}" for line in code.splitlines()), f"The same {write_file_command(one.setting)}"]
 
 
 def _explain_importances(result):

@@ -135,11 +135,22 @@ def test_a_model_is_compiled_with_an_optimizer_by_its_name():
         model.compile(optimizer="neural_optimizer_search>RuleOptimizer", loss="mse")
 
 
-@pytest.mark.parametrize("value", [None, "0.1", NAN, [0.1]])
+@pytest.mark.parametrize("value", [None, "0.1", NAN, [0.1], -0.1])
 @ROWS
 def test_learning_rates_that_are_none_are_refused(row, value):
     with pytest.raises(ValueError) as error:
         row.make(value)
     assert str(error.value) == (
-        f"Argument `learning_rate` must be a finite number or a `LearningRateSchedule`. Received: {value!r}."
+        "Argument `learning_rate` must be a finite number of at least 0, or a `LearningRateSchedule`. "
+        f"Received: {value!r}."
+    )
+
+
+@pytest.mark.parametrize("value", ["0.1", NAN, -0.1])
+@ROWS
+def test_weight_decays_that_are_none_are_refused(row, value):
+    with pytest.raises(ValueError) as error:
+        row.make(0.1, weight_decay=value)
+    assert str(error.value) == (
+        f"Argument `weight_decay` must be a finite number of at least 0, or None. Received: {value!r}."
     )

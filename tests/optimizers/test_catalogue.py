@@ -14,6 +14,7 @@ from neural_optimizer_search.optimizers import CATALOGUE, AddSign, PowerSign, Ru
 from neural_optimizer_search.optimizers.found import FOUND
 from neural_optimizer_search.optimizers.later_papers import LATER_PAPERS
 from neural_optimizer_search.schedule_shape import parse_schedule
+from neural_optimizer_search.schedules import make_schedule
 
 T, STEPS, SIZE, RATE = 8, 12, 6, 0.125
 START = np.linspace(-2.0, 2.0, SIZE)
@@ -215,12 +216,20 @@ def test_what_a_search_found_is_used_as_it_was_found(name):
     row, steps = CATALOGUE[name], 100
     config = optimizers.get(name, decay_steps=steps).get_config()
     rate = keras.optimizers.schedules.deserialize(config["learning_rate"])
-    expected = row.learning_rate * parse_schedule(row.schedule).factors(steps)
-    np.testing.assert_allclose([float(rate(integer(t))) for t in range(steps)], expected, rtol=1e-5, atol=1e-8)
+    shares = parse_schedule(row.schedule).factors(steps)
+    np.testing.assert_allclose(
+        [float(rate(integer(t))) for t in range(steps)], row.learning_rate * shares, rtol=1e-5, atol=1e-8
+    )
     assert config["weight_decay"] == row.weight_decay
+    # Another rate has the same schedule; without a number of steps, it is constant; a schedule is used as it is.
     config = optimizers.get(name, decay_steps=steps, learning_rate=0.5, weight_decay=0.25).get_config()
-    assert (config["learning_rate"], config["weight_decay"]) == (0.5, 0.25)
+    rate = keras.optimizers.schedules.deserialize(config["learning_rate"])
+    np.testing.assert_allclose([float(rate(integer(t))) for t in range(steps)], 0.5 * shares, rtol=1e-5, atol=1e-8)
+    assert config["weight_decay"] == 0.25
     assert optimizers.get(name, learning_rate=0.5).get_config()["learning_rate"] == 0.5
+    given = make_schedule("cosine", 0.5, 7)
+    config = optimizers.get(name, decay_steps=steps, learning_rate=given).get_config()
+    assert config["learning_rate"]["config"] == given.get_config()
     with pytest.raises(ValueError, match=f"`decay_steps` must be .* for the schedule of '{name}'. Received: None"):
         optimizers.get(name)
 

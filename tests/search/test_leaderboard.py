@@ -196,8 +196,9 @@ def test_the_luck_of_the_best_of_several_is_taken_into_account():
     lines = show(FOUND, fresh=fresh).splitlines()
     guess = lines.index("    # Or the best rule that was found, better with probability 0.961:")
     made = {}
-    exec("\n".join(line[4:] for line in lines[guess : guess + 3]), made)
-    assert made["optimizer"].rule == FOUND[0].rule and "optimizers.get(" in lines[guess - 1] and not lines[guess + 3]
+    exec("\n".join(line[4:] for line in lines[1 : guess + 3]), made)
+    assert made["best_guess"].rule == FOUND[0].rule and not lines[guess + 3]
+    assert made["optimizer"].rule == KNOWN_OPTIMIZERS["SGD"]  # the recommended one, when the whole code is pasted
     # What is too little is not rounded to what is needed: here 0.9827 of 0.9833.
     fresh[FOUND[0].key] = dataclasses.replace(fresh[FOUND[0].key], rewards=(0.6, 0.59, 0.55))
     assert "probability 0.982; the best of 3 needs 0.983)" in show(FOUND, fresh=fresh)

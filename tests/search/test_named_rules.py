@@ -147,12 +147,16 @@ def test_files_that_are_none(tmp_path, name, content, message):
         ("run:run#0", "must be RUN#K with K at least 1"),
         ("run:nowhere", "nowhere is not a run of nos-search"),
         ("run:nowhere#1", "nowhere is not a run of nos-search"),
+        ("run:tuned", "it holds a tuning of nos-tune, whose result is in .*tuned.txt"),
+        ("tuned#1", "tuned is not a run of nos-search: it holds a tuning of nos-tune"),
         ("run:", "must be run:RUN, where RUN is the directory of a run"),
         ("run:#1", "must be RUN#K, where RUN is the directory of a run"),
         ("pipe", "pipe is a pipe, where a file was expected"),
     ],
 )
 def test_texts_that_name_no_rule(run, text, message):
+    os.mkdir("tuned")
+    (pathlib.Path("tuned") / "study.sqlite").touch()
     os.mkfifo("pipe")
     with pytest.raises(ValueError, match=message):
         rules_of(["adam", text])

@@ -2,16 +2,17 @@
 
 import dataclasses
 import itertools
+import shlex
 
 import numpy as np
 import pytest
 
-from neural_optimizer_search import parse_formula
+from neural_optimizer_search import listing, parse_formula
 from neural_optimizer_search.measuring.fingerprint import Fingerprint
 from neural_optimizer_search.optimizers import RuleOptimizer
 from neural_optimizer_search.schedule_shape import DECAYS, Schedule
 from neural_optimizer_search.search.score_words import Metric
-from neural_optimizer_search.search.snippet import write_snippet
+from neural_optimizer_search.search.snippet import write_file_command, write_snippet
 from neural_optimizer_search.tasks.protocol import OF_LOSS, REWARDS
 from neural_optimizer_search.trials.setting import Setting
 from neural_optimizer_search.tuning import Measured, Tuned, TuningResult
@@ -102,6 +103,39 @@ def test_the_table():
         in lines
     )
     assert "40 trials, 10 of them ended early, 1234 gradient steps in all." in lines
+
+
+def make_from(lines, first):
+    """The optimizers that the indented code after a line makes, by their names."""
+    start = lines.index(first) + 1
+    code = itertools.takewhile(lambda line: line.startswith("  "), lines[start:])
+    made = {}
+    exec("\n".join(line[2:] for line in code), made)
+    return {name: value for name, value in made.items() if isinstance(value, RuleOptimizer)}
+
+
+def test_what_is_not_shown_to_be_better_is_not_recommended():
+    own = measured(Setting(parse_formula("Adam"), 0.5, Schedule("linear", 0.0), 0.0), (0.5, 0.5), is_own=True)
+    better, lucky = measured(rewards=(0.75, 0.7501)), measured(rewards=(0.5, 0.75))
+    for best in (better, lucky):
+        lines = format_result(result(best, own), "x", 24).splitlines()
+        used = "To use it:" if best is better else "To use the rule as it was given:"
+        recommended = best if best is better else own
+        assert {name: made.rule for name, made in make_from(lines, used).items()} == {
+            "optimizer": recommended.setting.rule
+        }
+    made = make_from(lines, "Or the setting with the best mean, which is not shown to be better:")
+    assert {name: one.rule for name, one in made.items()} == {"best_guess": SETTING.rule}
+
+
+def test_the_command_writes_the_file_with_the_setting(capsys):
+    setting = Setting(parse_formula("drop(Adam, 0.1), beta_1=0.8"), 0.025, Schedule("linear", 0.1), 0.3)
+    command = write_file_command(setting).partition(": nos-optimizers ")[2]
+    assert listing.main(shlex.split(command)) == 0
+    expected = setting.rule.to_source("MyOptimizer", "torch", 0.025, "linear, warm-up 0.1", 0.3)
+    assert capsys.readouterr().out == expected
+    plain = write_file_command(Setting(parse_formula("g * m"), 0.5, Schedule("constant", 0.0), 0.0))
+    assert plain.endswith(": nos-optimizers 'g * m' --learning_rate 0.5 --source torch")
 
 
 def test_a_long_schedule_moves_no_column():
