@@ -36,14 +36,18 @@ x, y = np.ones([40, 2], np.float32), np.ones([40, 1], np.float32)
 data = dict(train=(x, y), validation=(x, y), steps=6, sizes=dict(batch_size=10, seeds=(0,)))
 """
 SHARD = "OSError: my data: cannot read shard 7 ({module}.py:7, in read)"
+COMPARE = "Compare these shapes and dtypes with what the model and its loss take. The cause: "
+BATCH = "inputs (10, 2) float32, targets (10, 1) float32"
 TASKS = {
     "the loss raises": (
         "KerasTask(model, **data, loss=lambda targets, predictions: read(targets))",
-        f"{SHARD}. The traceback is in {{run}}/tracebacks.txt.",
+        f"A validation step failed on a batch of `validation`: {BATCH}. {COMPARE}{SHARD}. "
+        "The traceback is in {run}/tracebacks.txt.",
     ),
     "a layer raises at run time": (
         "KerasTask(lambda: model(Reading()), **data, loss='mse')",
-        f"{SHARD}. The traceback is in {{run}}/tracebacks.txt.",
+        f"A training step failed on a batch of `train`: {BATCH}. {COMPARE}{SHARD}. "
+        "The traceback is in {run}/tracebacks.txt.",
     ),
     "no validation data": (
         "KerasTask(model, **{**data, 'validation': (x[:0], y[:0])}, loss='mse')",
