@@ -109,6 +109,8 @@ def _describe(p, given):
     try:
         described, starting = describe_each(config)
     except TaskFailed as error:
+        # A run would keep the traceback in a file of its directory, which there is none of here.
+        print(error.traceback, end="", file=sys.stderr)
         p.error(str(error))
     workers = len(place_here(config.wanted).shares)
     print(format_tables(described, make_plan(config, entry, workers, len(start), starting)))

@@ -98,15 +98,24 @@ def open_threads(config, task, protocol, data_dir):
     return WorkerPool([InThread(functools.partial(make_evaluator, task, protocol, data_dir))])
 
 
-@pytest.mark.parametrize("name", list(TASKS))
-def test_their_error_is_told(name, tmp_path, capsys, monkeypatch):
-    task, told = TASKS[name]
-    module, run = f"their_task_{next(NUMBERS)}", tmp_path / "run"
-    (tmp_path / f"{module}.py").write_text(f"{MODULE}task = {task}\n")
+@pytest.fixture
+def in_threads(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(EXECUTORS, "local", open_threads)
     monkeypatch.setattr("neural_optimizer_search.workers.describing.ProcessWorker", fakes.DescribesInThread)
     monkeypatch.setattr(Share, "take", lambda self: None)
+
+
+def write_module(task, directory):
+    module = f"their_task_{next(NUMBERS)}"
+    (directory / f"{module}.py").write_text(f"{MODULE}task = {task}\n")
+    return module
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_their_error_is_told(name, tmp_path, capsys, in_threads):
+    task, told = TASKS[name]
+    module, run = write_module(task, tmp_path), tmp_path / "run"
     with pytest.raises(SystemExit) as stopped:
         command.main([*TINY, "--algorithm", "random", "--task", f"{module}:task", "--out", str(run)])
     assert stopped.value.code == 2
@@ -120,3 +129,17 @@ def test_their_error_is_told(name, tmp_path, capsys, monkeypatch):
         text = path.read_text()
         assert text.startswith(("Rule ", "A worker's start: ")) and "Traceback (most recent call last):" in text
         assert told.partition(" (")[0].rpartition("First: ")[2] in text and f'{module}.py", line ' in text
+
+
+@pytest.mark.parametrize("name", ["a layer raises at run time", "no file", "no training data"])
+def test_a_description_shows_the_traceback_that_a_run_would_keep(name, tmp_path, capsys, in_threads):
+    task, told = TASKS[name]
+    module = write_module(task, tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["--describe", "--task", f"{module}:task"])
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    what, keeps, _ = told.format(module=module, run="").partition(". The traceback is in ")
+    assert error.splitlines()[-1] == f"nos-search: {what}"
+    assert ("Traceback (most recent call last):" in error) == (f'{module}.py", line ' in error) == bool(keeps)
+    assert [path.name for path in tmp_path.iterdir() if path.suffix != ".py"] in ([], ["__pycache__"])
