@@ -15,7 +15,7 @@ _PASSED_ON = (UserError, MemoryError, tf.errors.ResourceExhaustedError)
 
 
 class StepFailed(Exception):
-    """A step of a model raised an error, which is the cause of this one. The message has the step, the batch and it."""
+    """A step of a model raised an error, the cause of this one; the message says which step, on what, and why."""
 
 
 @contextlib.contextmanager

@@ -321,7 +321,7 @@ def test_the_largest_v_is_kept():
 @pytest.mark.parametrize("text", ["g +", "momentum", "addsign-ld"])
 def test_text_that_is_no_formula_is_refused(text):
     """It may be a name of the catalogue, which another function reads."""
-    with pytest.raises(FormulaError, match="^Argument `rule` has ") as caught:
+    with pytest.raises(FormulaError, match=r"^Argument `rule` has ") as caught:
         RuleOptimizer(text)
     last = str(caught.value).splitlines()[-1]
     assert last.endswith('by its name, such as momentum: neural_optimizer_search.optimizers.get("momentum").')
