@@ -17,6 +17,7 @@ from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.small_networks import MLP
 from neural_optimizer_search.workers.config import EXECUTORS
 from neural_optimizer_search.workers.describing import Describer, attempt
+from neural_optimizer_search.workers.executor import Failure, TaskFailed
 from neural_optimizer_search.workers.in_process import InProcess
 
 TINY = Protocol(
@@ -214,6 +215,13 @@ def describe_nothing(describer, task, protocol, data_dir=None):
         notes=("Nothing was looked at.",),
         fingerprint=Fingerprint(code, {"train": "a", "validation": "b"}, 1.5, 0.5, "mae", 1.5, 0.0) if code else None,
     )
+
+
+def fail_to_describe(describer, task, protocol, data_dir=None):
+    """In place of `Describer.__call__`: a task that raises an error."""
+    error = Failure("", "KeyError: 'units' (mine.py:3, in make)", "Traceback (most recent call last):\n  ...")
+    describer.on_failure(error)
+    raise TaskFailed(error.message, error.traceback)
 
 
 def train_nothing(patch):

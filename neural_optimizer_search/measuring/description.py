@@ -28,9 +28,11 @@ from neural_optimizer_search.measuring.task_checks import (
     find_state_outside,
     find_wrong_scores,
 )
+from neural_optimizer_search.measuring.token_optimizer import TokenOptimizer
 from neural_optimizer_search.measuring.training import ChildTraining
-from neural_optimizer_search.tasks.child import hash_data, length
-from neural_optimizer_search.tasks.finite_data import find_numbers_not_finite, note_numbers_not_finite
+from neural_optimizer_search.tasks.child import Child, eager_functions, gather, hash_data, length
+from neural_optimizer_search.tasks.finite_data import NotFinite, find_not_finite
+from neural_optimizer_search.tasks.keras_steps import clipping_of, replace_optimizer
 from neural_optimizer_search.tasks.named_task import NamedTask, is_same_loss
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
@@ -91,15 +93,19 @@ def describe_task(task: Task, protocol: Protocol, data_dir: Optional[str] = None
     child = task.child(protocol, data_dir)
     training = ChildTraining(child)
     untrained = training.measure_untrained(protocol.seeds[0])
-    trial = _try_adam(training, protocol)
     hashes: dict[str, str] = {}
+    problems: list[str] = []
+    not_finite: list[NotFinite] = []
     if once is not None:
-        hashes = hash_data(child)
-        problems = [
-            *describe_other_data(hash_data(once), hashes),
-            *_find_other_model(task, protocol, data_dir, once, child),
-            *_find_problems(child, untrained, trial.repeated),
-        ]
+        hashes, not_finite = hash_data(child), list(find_not_finite(child.train, child.validation))
+        problems += describe_other_data(hash_data(once), hashes)
+        problems += _find_other_model(task, protocol, data_dir, once, child)
+        # Told before the trainings: they take long, and may not even come to these examples.
+        if harmful := [part.refusal for part in not_finite if not _is_masked(part, child, untrained)]:
+            raise UnsuitableTask(" ".join([*problems, *harmful, *find_single_class(child)]))
+    trial = _try_adam(training, protocol)
+    if once is not None:
+        problems += _find_problems(child, untrained, trial.repeated, not_finite)
         if problems:
             raise UnsuitableTask(" ".join(problems))
     score, loss, metric = map(float, untrained + 0.0)  # no -0
@@ -120,7 +126,7 @@ def describe_task(task: Task, protocol: Protocol, data_dir: Optional[str] = None
         metric=metric,
         score=score,
         loss=loss,
-        notes=tuple(_find_notes(child, untrained, trial)) if is_own else (),
+        notes=tuple(_find_notes(child, untrained, trial, not_finite)) if is_own else (),
         fingerprint=_take_fingerprint(task, protocol, once, hashes, trial) if once is not None else None,
     )
 
@@ -147,6 +153,23 @@ def _take_fingerprint(task, protocol, child, hashes, trial):
         best=_round(best),
         schedules="; ".join(map(str, protocol.schedules)),
     )
+
+
+def _is_masked(part: NotFinite, child: Child, untrained: np.ndarray) -> bool:
+    """Whether NaN and infinity in a part of the data do not reach the loss or the weights.
+
+    The validation has all its examples. Of the training data, a batch with the first of these examples is tried.
+    """
+    if part.argument == "validation":
+        _, loss, _ = untrained
+        return bool(np.isfinite(loss))
+    model = child.make_model()
+    optimizer = TokenOptimizer(**clipping_of(model))
+    replace_optimizer(model, optimizer)
+    batch = gather(child.train, np.resize(part.rows, child.batch_size))
+    with eager_functions():
+        loss = child.train_step(model, batch)
+    return bool(np.isfinite(loss) and np.isfinite(optimizer.weights_sum))
 
 
 class _Trial(NamedTuple):
@@ -198,9 +221,9 @@ def _count_final_runs(protocol):
     return pairs * (2 if protocol.racing else 1) + len(protocol.seeds) - 1
 
 
-def _find_problems(child, untrained, repeated) -> Iterator[str]:
+def _find_problems(child, untrained, repeated, not_finite) -> Iterator[str]:
     if not _has_finite_losses(untrained, repeated.first):
-        yield from find_numbers_not_finite(child.train, child.validation)
+        yield from (part.refusal for part in not_finite)
     yield from find_single_class(child)
     yield from find_wrong_scores(child, untrained, repeated)
     yield from find_state_outside(repeated)
@@ -214,13 +237,13 @@ def _has_finite_losses(untrained, run) -> bool:
     return bool(np.isfinite(loss)) and is_finite(run)
 
 
-def _find_notes(child, untrained, trial) -> Iterator[str]:
+def _find_notes(child, untrained, trial, not_finite) -> Iterator[str]:
     yield from child.notes
     yield from describe_shared(child)
     yield from describe_few(child)
     run = trial.repeated.first
     if _has_finite_losses(untrained, run):
-        yield from note_numbers_not_finite(child.train, child.validation)
+        yield from (part.note for part in not_finite)
     if not run.finite:
         yield f"Adam with the learning rate {ADAM_RATE:g} diverged at step {run.steps}."
 

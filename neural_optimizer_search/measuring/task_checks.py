@@ -10,7 +10,8 @@ from neural_optimizer_search.measuring.child_run import TrainingRun
 from neural_optimizer_search.measuring.outcome import describe_wrong_scores
 from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.tasks.child import Child, length
-from neural_optimizer_search.tasks.data_hash import count_shared, split_data
+from neural_optimizer_search.tasks.data_hash import count_shared
+from neural_optimizer_search.tasks.data_parts import split_data
 from neural_optimizer_search.tasks.named_task import is_same_loss
 from neural_optimizer_search.user_error import UserError
 

@@ -6,7 +6,7 @@ from typing import Any, Optional, Union
 
 from neural_optimizer_search.arguments import check_int, check_number, check_step_count
 from neural_optimizer_search.dsl.constants import NAMES, Constants
-from neural_optimizer_search.dsl.formula import parse_formula
+from neural_optimizer_search.dsl.formula import FormulaError, parse_formula
 from neural_optimizer_search.dsl.interpreter import update
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.dsl.state import State
@@ -112,9 +112,19 @@ def _replace_constants(rule, given):
 
 def _read_rule(rule):
     if isinstance(rule, str):
-        return parse_formula(rule)
+        return _read_formula(rule)
     if isinstance(rule, (list, tuple)):  # from a config
         return Rule(tuple(rule))
     if isinstance(rule, Rule):
         return rule
     raise ValueError(f"Argument `rule` must be a Rule or a formula as text. Received: {rule!r}.")
+
+
+def _read_formula(text):
+    try:
+        return parse_formula(text)
+    except FormulaError as error:
+        # The catalogue imports this module, so it cannot be asked here whether the text is one of its names.
+        reason = str(error).replace("Argument `formula`", "Argument `rule`", 1)
+        by_name = 'neural_optimizer_search.optimizers.get("momentum")'
+        raise FormulaError(f"{reason}\nFor an optimizer by its name, such as momentum: {by_name}.") from None

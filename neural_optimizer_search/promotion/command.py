@@ -98,7 +98,7 @@ def _begin(p: Parser, asked, run, out) -> saved.Promotion:
     if kept:
         _check_same(p, config, kept.config, out)
         return kept._replace(config=config)
-    require_free(p, out, "the promotion", (LEADERBOARD, TRACEBACKS, saved.TRAININGS, *saved.rung_files(config)))
+    require_free(p, out, "the promotion", (LEADERBOARD, saved.TRAININGS, *saved.rung_files(config)))
     chosen = choose_candidates(_read_found(p, run), config.top, config.known_optimizers.values())
     if not chosen:
         p.error(f"argument RUN: {run} has no rule that trained to the end. Search longer, or give another run.")

@@ -18,7 +18,9 @@ from neural_optimizer_search.user_error import UserError
 LEDGER = "ledger.sqlite"
 LEADERBOARD = "leaderboard.txt"
 CONTROLLER = "controller"  # checkpoints of an algorithm
-TRACEBACKS = "tracebacks.txt"  # tracebacks of rules that failed
+# Tracebacks of rules that failed, and of a task with which no run could begin. It is only appended to, so a directory
+# that has one is free: the corrected command can be run again.
+TRACEBACKS = "tracebacks.txt"
 TENSORBOARD = "tensorboard"
 REPORT = "report.html"
 PROMOTION_FILE = "promotion.json"
@@ -117,16 +119,13 @@ def explain_no_resume(p: Parser, directory: Path, what: str) -> Iterator[None]:
 def remove_unbegun(directory: Path, name: str) -> None:
     """Removes a run that could not begin, so that the corrected command can be run again.
 
-    A run with tracebacks stays, because they explain the failure.
-
     Args:
-      directory: The run's directory, which stays if it contains anything else.
+      directory: The run's directory, which stays if it contains anything else, such as the tracebacks.
       name: The file that marks the directory as a run's.
     """
-    if not os.path.lexists(directory / TRACEBACKS):
-        (directory / name).unlink()
-        with contextlib.suppress(OSError):
-            directory.rmdir()
+    (directory / name).unlink()
+    with contextlib.suppress(OSError):
+        directory.rmdir()
 
 
 def require_own_files(directory: Path) -> None:

@@ -19,10 +19,7 @@ from neural_optimizer_search.describe_error import describe_error
 from neural_optimizer_search.file_lock import Moved
 from neural_optimizer_search.files import Damaged
 from neural_optimizer_search.records.cache_file import NotACache
-from neural_optimizer_search.records.run_directory import (
-    LEDGER,
-    remove_unbegun,
-)
+from neural_optimizer_search.records.run_directory import LEDGER, remove_unbegun
 from neural_optimizer_search.search.algorithm import StateLost
 from neural_optimizer_search.search.checking import check_run
 from neural_optimizer_search.search.config import SearchConfig, choose_defaults
@@ -70,13 +67,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         recipe = RECIPES.get(given.get("recipe", ""))
         run_search(config, out, ledger, may_change="changed_task" in given, recipe=recipe)
-    except (TaskFailed, UnknownTask, MissingPackage, NoCluster, Misplaced) as error:
+    except (TaskFailed, UnknownTask, MissingPackage, NoCluster, Misplaced, NotACache) as error:
         if "resume" not in given and not ledger.evaluations():
             ledger.close()
             remove_unbegun(out, LEDGER)
-        p.error(str(error))
-    except NotACache as error:
-        p.error(f"argument --cache: {error}")
+        p.error(f"argument --cache: {error}" if isinstance(error, NotACache) else str(error))
     except (StateLost, ChangedTask) as error:
         p.error(f"argument --resume: {error}")
     except Damaged as error:
@@ -109,6 +104,8 @@ def _describe(p, given):
     try:
         described, starting = describe_each(config)
     except TaskFailed as error:
+        # A run would keep the traceback in a file of its directory, which there is none of here.
+        print(error.traceback, end="", file=sys.stderr)
         p.error(str(error))
     workers = len(place_here(config.wanted).shares)
     print(format_tables(described, make_plan(config, entry, workers, len(start), starting)))

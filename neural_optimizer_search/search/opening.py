@@ -20,7 +20,6 @@ from neural_optimizer_search.records.run_directory import (
     LEDGER,
     OF_SEARCH,
     TENSORBOARD,
-    TRACEBACKS,
     explain_no_resume,
     make_directory,
     require_free,
@@ -102,7 +101,7 @@ def open_new(p: Parser, given: dict[str, Any]) -> OpenSearch:
     out = given.get("out", Path("runs"))
     try:
         out = given.get("out") or _make_directory(config)
-        require_free(p, out, "the run", (LEADERBOARD, TRACEBACKS, CONTROLLER, TENSORBOARD), resumes=OF_SEARCH)
+        require_free(p, out, "the run", (LEADERBOARD, CONTROLLER, TENSORBOARD), resumes=OF_SEARCH)
         out.mkdir(parents=True, exist_ok=True)
         require_own_files(out)
         try:

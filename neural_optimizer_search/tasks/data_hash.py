@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from neural_optimizer_search.tasks.data_parts import split_data
+
 
 def hash_examples(data: Any) -> str:
     """Hashes a nest of tensors: its structure, and the dtype, shape and bytes of each part.
@@ -43,12 +45,6 @@ def count_shared(train: Any, validation: Any) -> int:
     pairs = [_of_one_length(*pair) for pair in zip(trained, validated)]
     seen = set(_hash_rows([part for part, _ in pairs]))
     return sum(row in seen for row in _hash_rows([part for _, part in pairs]))
-
-
-def split_data(data: Any) -> tuple[Any, Any, Any]:
-    """(inputs, targets, sample weights), with None for missing ones; other elements of a tuple are ignored."""
-    x, y, weights, *_ = (*(data if isinstance(data, tuple) else (data,)), None, None)
-    return x, y, weights
 
 
 def _inputs_and_targets(data):

@@ -1,54 +1,58 @@
 """Finds NaN and infinity in data: they make the loss NaN, too, unless the model or the loss masks them."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from neural_optimizer_search.plurals import count_of
 from neural_optimizer_search.tasks.child import length
-from neural_optimizer_search.tasks.data_hash import split_data
-
-PARTS = ("inputs", "targets", "sample weights")
+from neural_optimizer_search.tasks.data_parts import name_parts
 
 
-def find_numbers_not_finite(train: Any, validation: Any) -> Iterator[str]:
-    """Yields a sentence for each part of the data that contains NaN or infinity, and must not.
+class NotFinite(NamedTuple):
+    """A part of the data that contains NaN or infinity.
+
+    Attributes:
+      argument: The argument of the task that has it: "train" or "validation".
+      name: Its name, such as "targets" or "inputs['left']".
+      rows: The examples whose values are not all finite.
+      which: These values, in words.
+    """
+
+    argument: str
+    name: str
+    rows: np.ndarray
+    which: str
+
+    @property
+    def refusal(self) -> str:
+        """A sentence that refuses it, and one on what to do."""
+        return (
+            f"Argument `{self.argument}` must have finite {self.name}: {self.which}. Leave these examples out, "
+            "replace the values, or have the model or the loss mask them."
+        )
+
+    @property
+    def note(self) -> str:
+        """A sentence for the case that the loss is finite all the same."""
+        return f"`{self.argument}` has {self.name} that are not finite, although the loss is: {self.which}."
+
+
+def find_not_finite(train: Any, validation: Any) -> Iterator[NotFinite]:
+    """Each part of the data that contains NaN or infinity.
 
     Args:
       train, validation: (inputs, targets, ...), as in `Child`.
     """
-    for argument, name, which in _find_parts(train, validation):
-        yield f"Argument `{argument}` must have finite {name}: {which}."
-
-
-def note_numbers_not_finite(train: Any, validation: Any) -> Iterator[str]:
-    """Yields a note for each such part, if the loss is finite all the same; see `find_numbers_not_finite`."""
-    for argument, name, which in _find_parts(train, validation):
-        yield f"`{argument}` has {name} that are not finite, although the loss is: {which}."
-
-
-def _find_parts(train, validation) -> Iterator[tuple[str, str, str]]:
-    """(argument, name of the part, which of its values), for each part that contains NaN or infinity."""
     for argument, data in (("train", train), ("validation", validation)):
-        for name, part in _name_parts(data):
+        for name, part in name_parts(data):
             rows, count = _rows_not_finite(part)
             if count:
                 values = count_of(count, "value is", "values are")
                 which = f"{values} NaN or infinite, in {len(rows)} of {length(data)} examples, the first of which is"
-                yield argument, name, f"{which} number {rows[0]}, counted from 0"
-
-
-def _name_parts(data) -> Iterator[tuple[str, Any]]:
-    for name, part in zip(PARTS, split_data(data)):
-        if part is None:
-            continue
-        if isinstance(part, Mapping):
-            yield from ((f"{name} {key!r}", leaf) for key in part for leaf in tf.nest.flatten(part[key]))
-        else:
-            leaves = tf.nest.flatten(part)
-            yield from ((f"{name} {i}" if len(leaves) > 1 else name, leaf) for i, leaf in enumerate(leaves))
+                yield NotFinite(argument, name, rows, f"{which} number {rows[0]}, counted from 0")
 
 
 def _rows_not_finite(part):

@@ -11,6 +11,7 @@ import tensorflow as tf
 from neural_optimizer_search.tasks.child import gather, length, rows
 from neural_optimizer_search.tasks.keras_steps import as_traced_by_fit
 from neural_optimizer_search.tasks.metric_scale import MetricScale, without_number
+from neural_optimizer_search.tasks.step_failed import explain_step
 from neural_optimizer_search.user_error import UserError
 
 # Names that `compile` accepts besides those of Keras's metrics.
@@ -84,7 +85,8 @@ def _require_known(argument, name, find):
 
 def train_step(model: tf.keras.Model, batch: Any) -> tf.Tensor:
     """Runs Keras's step; returns the loss that it reports, or 0 if it reports none."""
-    logs = as_traced_by_fit(model.train_step)(batch)
+    with explain_step("A training step", "train", batch):
+        logs = as_traced_by_fit(model.train_step)(batch)
     loss = logs.get("loss", 0.0) if isinstance(logs, Mapping) else 0.0
     return tf.reduce_mean(tf.cast(loss, tf.float32))
 
@@ -111,15 +113,19 @@ class Validation:
         test_step = as_traced_by_fit(model.test_step)
         batches, rest = divmod(length(data), self.batch_size)
 
+        def test(batch):
+            with explain_step("A validation step", "validation", batch):
+                return test_step(_as_in_evaluate(batch))
+
         def measure(number, last):
             batch = tf.range(self.batch_size) + number * self.batch_size
-            return number + 1, self._read(test_step(_as_in_evaluate(gather(data, batch))))
+            return number + 1, self._read(test(gather(data, batch)))
 
         _, values = tf.while_loop(
             lambda number, last: number < batches, measure, (0, tf.zeros([2])), parallel_iterations=1
         )
         if rest:
-            values = self._read(test_step(_as_in_evaluate(rows(data, batches * self.batch_size, length(data)))))
+            values = self._read(test(rows(data, batches * self.batch_size, length(data))))
         loss, metric = tf.unstack(values)
         return tf.stack([self.scale(metric), loss, metric])
 

@@ -9,7 +9,7 @@ from typing import Any, Optional
 import tensorflow as tf
 
 from neural_optimizer_search.tasks.child import Child, eager_functions, length, rows
-from neural_optimizer_search.tasks.finite_data import find_numbers_not_finite
+from neural_optimizer_search.tasks.finite_data import find_not_finite
 from neural_optimizer_search.tasks.in_memory import read_into_memory
 from neural_optimizer_search.tasks.keras_child import (
     CompiledModel,
@@ -195,7 +195,7 @@ class KerasTask:
         with eager_functions():
             as_it_is(another, rows(validation.data, 0, measured_batch))  # a subclassed model creates its weights now
         _check_weights(model, another)
-        scale = self._scale(untrained, find_numbers_not_finite(train.data, validation.data))
+        scale = self._scale(untrained, find_not_finite(train.data, validation.data))
         return Child(
             make_model,
             train.data,
@@ -234,13 +234,13 @@ class KerasTask:
     def _higher_is_better(self):
         return higher_is_better(self.metric) if self.higher_is_better is None else self.higher_is_better
 
-    def _scale(self, untrained, wrong_numbers):
+    def _scale(self, untrained, not_finite):
         best = 1.0 if self._higher_is_better() else 0.0
         worst = (0.0 if best else untrained) if self.worst is None else self.worst
         if self.worst is None and not best and not math.isfinite(untrained):
             told = f"The metric of the untrained model on the validation data is {untrained}:"
             advice = "look for NaN and infinity in the data, and at what the metric computes."
-            raise UserError(" ".join([told, advice, *wrong_numbers]))
+            raise UserError(" ".join([told, advice, *(part.refusal for part in not_finite)]))
         if not ((worst < best) if best else (0.0 < worst < float("inf"))):
             raise UserError(
                 f"Argument `worst` must be {'less than 1' if best else 'a finite number above 0'} for a metric of "

@@ -117,7 +117,7 @@ def _open_new(p: Parser, given) -> OpenTuning:
     is_new = "out" not in given or not out.exists()
     try:
         out = given.get("out") or make_directory(f"tune-{config.task.replace(':', '.')}-seed{config.seed}")
-        require_free(p, out, "the tuning", (TUNED, TRACEBACKS), resumes=OF_TUNING)
+        require_free(p, out, "the tuning", [TUNED], resumes=OF_TUNING)
         out.mkdir(parents=True, exist_ok=True)
         create(out / STUDY, record(config), start.rule, known)
         return OpenTuning(config, out, StudyFile(out / STUDY))

@@ -46,10 +46,12 @@ class Describer:
             worker.stop()
         if isinstance(answer, Ready) and answer.description:
             return answer.description
+        what = "Reading the task's data and training it with Adam (two whole runs and a short one, on one thread)"
         if isinstance(answer, Failed) and answer.status == "timeout":
-            what = "Reading the task's data and training it with Adam (two whole runs and a short one, on one thread)"
             raise TaskFailed(f"{what} took longer than {self.timeout:.0f} s. Give a longer --timeout.")
-        if isinstance(answer, (Failed, Unmeasurable)):
+        if isinstance(answer, Failed):  # its process ended
+            raise TaskFailed(f"{what} failed. {answer.message}", answer.traceback)
+        if isinstance(answer, Unmeasurable):
             self.on_failure(Failure("", answer.message, answer.traceback))
             raise TaskFailed(answer.message, answer.traceback)
         raise TaskFailed(f"The task cannot be described: the answer was {answer!r}.")

@@ -20,6 +20,7 @@ from neural_optimizer_search.measuring.progress import Progress, told_to
 from neural_optimizer_search.tasks import UnknownTask
 from neural_optimizer_search.tasks.joint_task import JointTask, Measurable
 from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.tasks.step_failed import StepFailed
 from neural_optimizer_search.user_error import UserError
 from neural_optimizer_search.workers.executor import MEASURE, Ask
 from neural_optimizer_search.workers.placement import ONE_THREAD, Misplaced, Share
@@ -106,4 +107,5 @@ def _says_all(error):
 
 def _describe(error):
     """(one line, the whole traceback)."""
-    return describe_error(error), format_traceback(error)
+    # A `StepFailed` describes its cause itself.
+    return str(error) if isinstance(error, StepFailed) else describe_error(error), format_traceback(error)

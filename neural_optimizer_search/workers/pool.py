@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Optional
 
+from neural_optimizer_search.command_line import shorten
 from neural_optimizer_search.dsl.rule import Rule
 from neural_optimizer_search.measuring.evaluation import FAILURES, Evaluation, without_reward
 from neural_optimizer_search.plurals import count_of
@@ -170,12 +171,11 @@ class WorkerPool(Executor):
             self._jobs.put(job)
             return
         with self._lock:
-            self._failures.append(job.failures[0])
+            self._failures.append((job.rule, job.failures[0]))
             if len(self._failures) >= HOPELESS and not self._any_measured:
-                first = self._failures[0]
-                message = _advise(
-                    f"The task failed for all of the first {HOPELESS} rules. First: {first.message}", first
-                )
+                rule, first = self._failures[0]
+                told = f"First, {shorten(rule.formula())}: {first.message}"
+                message = _advise(f"The task failed for all of the first {HOPELESS} rules. {told}", first)
                 self._end = TaskFailed(message, first.traceback)
         if self._end:
             job.future.set_exception(self._end)

@@ -23,9 +23,11 @@ from neural_optimizer_search.workers.executor import LONGEST_SILENCE, MEASURE, A
 from neural_optimizer_search.workers.measuring_worker import MeasuringWorker, make_evaluator
 from neural_optimizer_search.workers.placement import ALL, ONE_THREAD, VISIBLE, Share, Wanted, place_here
 from neural_optimizer_search.workers.pool import WorkerPool
-from neural_optimizer_search.workers.worker import Answer, Failed, StartAnswer, cannot_send
+from neural_optimizer_search.workers.worker import USE_LESS, Answer, Failed, StartAnswer, cannot_send
 
 _environments = threading.Lock()  # workers start in several threads
+# The signals that native code ends its own process with; others come from outside.
+_CRASHES = {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGTRAP}
 
 
 class ProcessWorker:
@@ -89,7 +91,7 @@ class ProcessWorker:
                     return answer
                 self._progress = answer
         except (EOFError, OSError):
-            return Failed("killed", f"Its process ended{'' if process is None else _exit_code(process)}.")
+            return Failed("killed", "It was stopped." if process is None else _describe_end(process))
         except Exception as error:  # unpickling may run the user's classes
             return Failed("killed", f"Its answer cannot be read: {describe_error(error)}.")
         finally:
@@ -178,9 +180,22 @@ def _find_wait(end, silence):
     return left if silence is None else silence if left is None else min(left, silence)
 
 
-def _exit_code(process):
+def _describe_end(process):
+    """What ended a process, its likely cause, and what to do."""
     process.join()
-    return f" with exit code {process.exitcode}"
+    code = process.exitcode
+    if code >= 0:
+        return (
+            f"The worker's process ended itself with exit code {code}. Look at what it printed, and for what exits "
+            "in the task's code or in a library that it uses."
+        )
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    if -code in _CRASHES:
+        return (
+            f"The worker's process crashed ({name}), most likely in native code that the task uses. Set "
+            "PYTHONFAULTHANDLER=1 to see where."
+        )
+    return f"The worker's process was killed ({name}), most likely because memory ran out. {USE_LESS}"
 
 
 def _serve(pipe, make):

@@ -32,7 +32,7 @@ from neural_optimizer_search.workers.placement import (
 )
 from neural_optimizer_search.workers.pool import WorkerPool
 from neural_optimizer_search.workers.ray_head import LOOK_SECONDS, answers, head_of
-from neural_optimizer_search.workers.worker import Answer, Failed, StartAnswer, Unmeasurable, cannot_send
+from neural_optimizer_search.workers.worker import USE_LESS, Answer, Failed, StartAnswer, Unmeasurable, cannot_send
 
 # Ray reads this switch when it is imported: without clusters, it needs no other address.
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
@@ -133,9 +133,9 @@ class RayWorker:
                         return Failed("timeout", f"{what} reported no progress for {LONGEST_SILENCE} s.")
             return Unmeasurable(f"The Ray cluster at {self._head.address} does not answer any more.")
         except ray.exceptions.OutOfMemoryError:
-            return Failed("out of memory", "Ray ended its process because memory ran out.")
+            return Failed("out of memory", f"Ray ended the worker's process because memory ran out. {USE_LESS}")
         except ray.exceptions.RayActorError as error:
-            return Failed("killed", f"Its process or its node ended: {_lines(error)[-1]}")
+            return Failed("killed", f"The worker's process or its node ended. Ray says: {_lines(error)[-1]}")
         except ray.exceptions.RayError as error:
             return Failed("killed", f"Ray failed: {_lines(error)[-1]}")
         finally:

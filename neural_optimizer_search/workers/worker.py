@@ -9,6 +9,9 @@ from neural_optimizer_search.measuring.description import Description
 from neural_optimizer_search.measuring.progress import Progress
 from neural_optimizer_search.workers.executor import MEASURE, Ask
 
+# What to do if memory runs out.
+USE_LESS = "Use fewer --workers, or a smaller model, batch or set of data."
+
 
 class Ready(NamedTuple):
     """The worker can measure rules.

@@ -113,9 +113,9 @@ def test_what_another_protocol_measured_is_measured_again(evaluator, tmp_path, m
 
 
 def test_a_rule_that_cannot_be_measured_is_one_sentence(evaluator, tmp_path, monkeypatch):
-    failed = without_reward(parse_formula("g"), "killed", "Its process ended.")
+    failed = without_reward(parse_formula("g"), "killed", "The worker's process crashed.")
     monkeypatch.setattr(full_measurements.AskForRuns, "answer", lambda ask, evaluator, rule: failed)
-    with pytest.raises(StudyFailed, match="g cannot be measured: Its process ended"):
+    with pytest.raises(StudyFailed, match="g cannot be measured: The worker's process crashed"):
         measure_in_full("digits", iter(()), 0, tmp_path / "digits.jsonl")
 
 

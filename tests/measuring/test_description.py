@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from neural_optimizer_search.keras_versions import KERAS_3
+from neural_optimizer_search.measuring import description
 from neural_optimizer_search.measuring.description import describe_task
 from neural_optimizer_search.measuring.task_checks import UnsuitableTask
 from neural_optimizer_search.tasks import TASKS, KerasTask
@@ -33,9 +34,9 @@ def describe(task):
 
 
 def damaged(data, row, value):
-    x, y = (part.copy() for part in data)
+    x, *others = (part.copy() for part in data)
     x[row, 1] = value
-    return x, y
+    return x, *others
 
 
 def test_the_facts():
@@ -96,6 +97,38 @@ def test_gaps_in_the_targets_that_the_loss_masks_are_noted():
     notes = describe(keras_task(lambda: model(loss=masked), train, validation, "loss")).notes
     (noted,) = (note for note in notes if "finite" in note)
     assert noted.startswith("`train` has targets that are not finite, although the loss is: 4 values are NaN or ")
+
+
+def two_inputs():
+    left, right = tf.keras.Input([3], name="left"), tf.keras.Input([3], name="right")
+    made = tf.keras.Model([left, right], layers.Dense(1)(layers.Concatenate()([left, right])))
+    made.compile("sgd", "mse", metrics=["mae"])
+    return made
+
+
+MANY = np.tile(X, [10, 1])
+ROW = 7  # which none of the few steps of a training comes to
+IN_ONE_INPUT = {
+    "of a dict": (lambda good, bad: ({"left": good, "right": bad}, MANY[:, 0]), "inputs['right']"),
+    "of a tuple": (lambda good, bad: ((bad, good), MANY[:, 0]), "inputs[0]"),
+    "as targets": (lambda good, bad: ((good, good), bad[:, 1]), "targets"),
+    "as weights": (lambda good, bad: ((good, good), MANY[:, 0], bad[:, 1]), "sample weights"),
+}
+
+
+@ONCE
+@pytest.mark.parametrize("name", IN_ONE_INPUT)
+@pytest.mark.parametrize("argument", ["train", "validation"])
+def test_a_gap_in_one_of_several_arrays_is_told_before_the_trainings(name, argument, monkeypatch):
+    monkeypatch.setattr(description, "_try_adam", lambda training, protocol: pytest.fail("It trains."))
+    make, part = IN_ONE_INPUT[name]
+    (bad,) = damaged([MANY], ROW, np.nan)
+    data = {"train": make(MANY, MANY), "validation": make(MANY, MANY), argument: make(MANY, bad)}
+    with pytest.raises(ValueError, match=f"Argument `{argument}` must have finite ") as caught:
+        describe(keras_task(two_inputs, **data))
+    which = "1 value is NaN or infinite, in 1 of 600 examples, the first of which is number 7, counted from 0. Leave "
+    assert f"must have finite {part}: {which}" in str(caught.value)
+    assert str(caught.value).count("must have finite") == 1
 
 
 @ONCE

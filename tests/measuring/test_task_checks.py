@@ -16,7 +16,7 @@ from neural_optimizer_search.measuring.task_checks import (
     find_wrong_scores,
 )
 from neural_optimizer_search.tasks.child import Child
-from neural_optimizer_search.tasks.finite_data import find_numbers_not_finite, note_numbers_not_finite
+from neural_optimizer_search.tasks.finite_data import find_not_finite
 
 X = np.arange(12, dtype=np.float32).reshape(6, 2)
 RAGGED = tf.ragged.constant([[1.0], [], [2.0, np.nan]])
@@ -45,27 +45,30 @@ def run(*scores, losses=(1.0,)):
         ((with_nan((4, 0), (5, 1)), X), ["finite inputs: 2 values are NaN or infinite, in 2 of 6 examples"], 4),
         ((X, with_nan(3)), ["finite targets: 2 values are NaN or infinite, in 1 of 6 examples"], 3),
         ((X, X, with_nan((0, 0))), ["finite sample weights: 1 value is"], 0),
-        (({"b": X, "a": with_nan((1, 0))}, X), ["finite inputs 'a': 1 value is"], 1),
-        (((X, with_nan((1, 0))), X + np.inf), ["finite inputs 1: 1 value is", "finite targets: 12 values"], None),
+        (({"b": X, "a": with_nan((1, 0))}, X), ["finite inputs['a']: 1 value is"], 1),
+        (((X, with_nan((1, 0))), X + np.inf), ["finite inputs[1]: 1 value is", "finite targets: 12 values"], None),
         ((RAGGED, X[:3]), ["finite inputs: 1 value is NaN or infinite, in 1 of 3 examples"], 2),
         ((X, np.arange(6), np.array([b"a"] * 6)), [], None),
         ((tf.ragged.constant([["a"], []]), np.arange(2) > 0), [], None),
     ],
 )
 def test_numbers_that_are_not_finite(data, names, first):
-    found = list(find_numbers_not_finite(data, (X, X)))
+    found = [part.refusal for part in find_not_finite(data, (X, X))]
     assert len(found) == len(names)
     for sentence, name in zip(found, names):
         assert sentence.startswith(f"Argument `train` must have {name}")
         assert first is None or f"the first of which is number {first}, counted from 0." in sentence
-    assert list(find_numbers_not_finite((X, X), data)) == [one.replace("`train`", "`validation`") for one in found]
+        assert sentence.endswith("the values, or have the model or the loss mask them.")
+    others = [part.refusal for part in find_not_finite((X, X), data)]
+    assert others == [one.replace("`train`", "`validation`") for one in found]
 
 
 def test_masked_numbers_are_noted():
-    assert list(note_numbers_not_finite((X, X), (X, with_nan(3)))) == [
+    (part,) = find_not_finite((X, X), (X, with_nan(3)))
+    assert part.note == (
         "`validation` has targets that are not finite, although the loss is: 2 values are NaN or infinite, in 1 of 6 "
         "examples, the first of which is number 3, counted from 0."
-    ]
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from backends import apply, array, compiled, dtype_of, keras, tensor, transposed, variable
 
-from neural_optimizer_search import Rule, parse_formula
+from neural_optimizer_search import FormulaError, Rule, parse_formula
 from neural_optimizer_search.optimizers import RuleOptimizer
 
 RNG = np.random.default_rng(1)
@@ -318,9 +318,13 @@ def test_the_largest_v_is_kept():
 # -- Errors ----------------------------------------------------------------------------------------
 
 
-def test_text_that_is_no_formula_is_refused():
-    with pytest.raises(ValueError, match="Argument `formula` "):
-        RuleOptimizer("g +")
+@pytest.mark.parametrize("text", ["g +", "momentum", "addsign-ld"])
+def test_text_that_is_no_formula_is_refused(text):
+    """It may be a name of the catalogue, which another function reads."""
+    with pytest.raises(FormulaError, match=r"^Argument `rule` has ") as caught:
+        RuleOptimizer(text)
+    last = str(caught.value).splitlines()[-1]
+    assert last.endswith('by its name, such as momentum: neural_optimizer_search.optimizers.get("momentum").')
 
 
 def test_annealed_noise_needs_no_decay_steps():

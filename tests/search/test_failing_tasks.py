@@ -36,14 +36,18 @@ x, y = np.ones([40, 2], np.float32), np.ones([40, 1], np.float32)
 data = dict(train=(x, y), validation=(x, y), steps=6, sizes=dict(batch_size=10, seeds=(0,)))
 """
 SHARD = "OSError: my data: cannot read shard 7 ({module}.py:7, in read)"
+COMPARE = "Compare these shapes and dtypes with what the model and its loss take. The cause: "
+BATCH = "inputs (10, 2) float32, targets (10, 1) float32"
 TASKS = {
     "the loss raises": (
         "KerasTask(model, **data, loss=lambda targets, predictions: read(targets))",
-        f"{SHARD}. The traceback is in {{run}}/tracebacks.txt.",
+        f"A validation step failed on a batch of `validation`: {BATCH}. {COMPARE}{SHARD}. "
+        "The traceback is in {run}/tracebacks.txt.",
     ),
     "a layer raises at run time": (
         "KerasTask(lambda: model(Reading()), **data, loss='mse')",
-        f"{SHARD}. The traceback is in {{run}}/tracebacks.txt.",
+        f"A training step failed on a batch of `train`: {BATCH}. {COMPARE}{SHARD}. "
+        "The traceback is in {run}/tracebacks.txt.",
     ),
     "no validation data": (
         "KerasTask(model, **{**data, 'validation': (x[:0], y[:0])}, loss='mse')",
@@ -94,15 +98,24 @@ def open_threads(config, task, protocol, data_dir):
     return WorkerPool([InThread(functools.partial(make_evaluator, task, protocol, data_dir))])
 
 
-@pytest.mark.parametrize("name", list(TASKS))
-def test_their_error_is_told(name, tmp_path, capsys, monkeypatch):
-    task, told = TASKS[name]
-    module, run = f"their_task_{next(NUMBERS)}", tmp_path / "run"
-    (tmp_path / f"{module}.py").write_text(f"{MODULE}task = {task}\n")
+@pytest.fixture
+def in_threads(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(EXECUTORS, "local", open_threads)
     monkeypatch.setattr("neural_optimizer_search.workers.describing.ProcessWorker", fakes.DescribesInThread)
     monkeypatch.setattr(Share, "take", lambda self: None)
+
+
+def write_module(task, directory):
+    module = f"their_task_{next(NUMBERS)}"
+    (directory / f"{module}.py").write_text(f"{MODULE}task = {task}\n")
+    return module
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_their_error_is_told(name, tmp_path, capsys, in_threads):
+    task, told = TASKS[name]
+    module, run = write_module(task, tmp_path), tmp_path / "run"
     with pytest.raises(SystemExit) as stopped:
         command.main([*TINY, "--algorithm", "random", "--task", f"{module}:task", "--out", str(run)])
     assert stopped.value.code == 2
@@ -115,4 +128,18 @@ def test_their_error_is_told(name, tmp_path, capsys, monkeypatch):
     if path.exists():
         text = path.read_text()
         assert text.startswith(("Rule ", "A worker's start: ")) and "Traceback (most recent call last):" in text
-        assert told.partition(" (")[0].rpartition("First: ")[2] in text and f'{module}.py", line ' in text
+        assert told.partition(" (")[0] in text and f'{module}.py", line ' in text
+
+
+@pytest.mark.parametrize("name", ["a layer raises at run time", "no file", "no training data"])
+def test_a_description_shows_the_traceback_that_a_run_would_keep(name, tmp_path, capsys, in_threads):
+    task, told = TASKS[name]
+    module = write_module(task, tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["--describe", "--task", f"{module}:task"])
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    what, keeps, _ = told.format(module=module, run="").partition(". The traceback is in ")
+    assert error.splitlines()[-1] == f"nos-search: {what}"
+    assert ("Traceback (most recent call last):" in error) == (f'{module}.py", line ' in error) == bool(keeps)
+    assert [path.name for path in tmp_path.iterdir() if path.suffix != ".py"] in ([], ["__pycache__"])

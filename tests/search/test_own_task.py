@@ -224,6 +224,26 @@ def test_a_promotion_looks_at_its_task_too(mine, capfd):
     assert told.endswith("Undo that, or give another --out.")
 
 
+def test_the_corrected_command_runs_in_the_directory_of_one_that_failed(mine, monkeypatch, capfd):
+    """It has the traceback, which stays."""
+    assert search(mine, "--out", "run") == 0
+    known = ["--task", mine.task, "--workers", "1", "--top", "4", "--rungs", "2"]
+    for main, flags in (
+        (command.main, [*FLAGS, "--task", mine.task, "--out", "other"]),
+        (promote.main, ["run", *known, "--out", "promoted"]),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(Describer, "__call__", fakes.fail_to_describe)
+            for _ in range(2):
+                told = refused(main, flags, capfd, begun=True)
+                assert told.endswith(f"in make). The traceback is in {flags[-1]}/tracebacks.txt.")
+                assert [path.name for path in Path(flags[-1]).iterdir()] == ["tracebacks.txt"]
+        kept = (Path(flags[-1]) / "tracebacks.txt").read_text()
+        assert kept.count("Traceback (most recent call last):") == 2
+        assert main(flags) == 0
+        assert (Path(flags[-1]) / "tracebacks.txt").read_text() == kept
+
+
 # -- Without Optuna --------------------------------------------------------------------------------
 
 

@@ -20,16 +20,16 @@ def fail(path, *failures, error=None):
     with pytest.raises(TaskFailed) as caught, keep_tracebacks(executor, path, lambda: None):
         for failure in failures:
             executor.on_failure(failure)
-        raise error or TaskFailed("All failed. First: OSError: no shard 7 (a.py:3)", FAILURE.traceback)
+        raise error or TaskFailed("All failed. First, g: OSError: no shard 7 (a.py:3)", FAILURE.traceback)
     return str(caught.value)
 
 
 def test_each_traceback_stands_below_its_rule(tmp_path):
     path = tmp_path / "tracebacks.txt"
     start = Failure("", "ValueError: x (b.py:1)", "Traceback of the start")
-    silent = Failure("g", "Its process ended with exit code 1.", "")
+    silent = Failure("g", "The worker's process crashed.", "")
     told = fail(path, FAILURE, start, silent)
-    assert told == f"All failed. First: OSError: no shard 7 (a.py:3). The traceback is in {path}."
+    assert told == f"All failed. First, g: OSError: no shard 7 (a.py:3). The traceback is in {path}."
     assert path.read_text() == (
         f"Rule sign(g): OSError: no shard 7 (a.py:3)\n\n{FAILURE.traceback}\n\n"
         "A worker's start: ValueError: x (b.py:1)\n\nTraceback of the start\n\n\n"
@@ -38,7 +38,7 @@ def test_each_traceback_stands_below_its_rule(tmp_path):
 
 def test_an_end_without_a_traceback_names_no_file(tmp_path):
     assert fail(tmp_path / "tracebacks.txt", FAILURE, error=TaskFailed("No worker starts.")) == "No worker starts."
-    assert fail(tmp_path / "none.txt") == "All failed. First: OSError: no shard 7 (a.py:3)"
+    assert fail(tmp_path / "none.txt") == "All failed. First, g: OSError: no shard 7 (a.py:3)"
     assert not (tmp_path / "none.txt").exists()
 
 
@@ -57,7 +57,7 @@ def test_what_cannot_be_written_is_left_out(kind, tmp_path, monkeypatch):
     else:
         path.write_text("")
         monkeypatch.setattr(tracebacks, "_open_own", lambda name, flags: os.open("/dev/full", os.O_WRONLY))
-    assert fail(path, FAILURE) == "All failed. First: OSError: no shard 7 (a.py:3)"
+    assert fail(path, FAILURE) == "All failed. First, g: OSError: no shard 7 (a.py:3)"
     assert other.read_text() == "somebody's"
 
 

@@ -135,7 +135,7 @@ def test_what_moved_gets_no_tracebacks(run, tmp_path):
     assert "second" not in (run / "tracebacks.txt").read_text()
 
 
-@pytest.mark.parametrize("name", ["leaderboard.txt", "tracebacks.txt", "controller", "tensorboard"])
+@pytest.mark.parametrize("name", ["leaderboard.txt", "controller", "tensorboard"])
 def test_what_is_somebody_s_own_is_not_written_over(tmp_path, name, capfd):
     (tmp_path / name).write_text("mine")
     before = content(tmp_path)

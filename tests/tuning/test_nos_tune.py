@@ -32,6 +32,7 @@ from neural_optimizer_search.tuning import command, tune, tuner
 from neural_optimizer_search.tuning.study_file import NAME, StudyFile, create
 from neural_optimizer_search.tuning.tuner import NothingTrained, count_spent
 from neural_optimizer_search.versions import find_versions
+from neural_optimizer_search.workers.describing import Describer
 
 pytestmark = pytest.mark.once
 
@@ -270,6 +271,21 @@ def test_a_task_of_your_own(tmp_path, monkeypatch, capsys):
     said = refused(command.main, ["--resume", "run"], capsys, begun=True)
     assert "argument --resume: the task is not the one that the run began with (the code of own_task" in said
     assert "begin a new tuning" in said
+
+
+@pytest.mark.usefixtures("fake", "trains_nothing")
+def test_the_corrected_command_runs_in_the_directory_of_one_that_failed(tmp_path, monkeypatch, capsys):
+    """It has the traceback, which stays."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_task_that_fails.py").write_text(OWN_MODULE)
+    words = ["adam", "--task", "own_task_that_fails:task", "--seeds", "1", "--out", "run"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Describer, "__call__", fakes.fail_to_describe)
+        assert refused(command.main, words, capsys, begun=True).endswith("The traceback is in run/tracebacks.txt.")
+    (kept,) = (tmp_path / "run").iterdir()
+    text = kept.read_text()
+    assert run(*words) == 0
+    assert kept.name == "tracebacks.txt" and kept.read_text() == text
 
 
 # -- What it refuses -------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from neural_optimizer_search.workers.in_process import InProcess
 from neural_optimizer_search.workers.placement import Wanted
 from neural_optimizer_search.workers.pool import WorkerPool
 from neural_optimizer_search.workers.process_workers import ProcessWorker, process_executor
+from neural_optimizer_search.workers.worker import Failed
 
 pytestmark = [pytest.mark.once, pytest.mark.slow]
 
@@ -88,7 +89,7 @@ def test_a_rule_is_tried_once_more_and_the_others_go_on(quick, tmp_path):
     assert len(found) == len(rules)
     expected = {
         "sign(g)": ("failed", r"RuntimeError: the cable fell out \(misbehaving.py:\d+, in fail\) Tried twice\."),
-        "-g": ("killed", r"Its process ended with exit code -9\. Tried twice\."),
+        "-g": ("killed", r"The worker's process was killed \(SIGKILL\), .*\. Tried twice\."),
     }
     for formula, evaluation in found.items():
         status, message = expected.get(formula, ("ok", "Made up."))
@@ -99,7 +100,7 @@ def test_a_rule_is_tried_once_more_and_the_others_go_on(quick, tmp_path):
 
 def test_a_task_that_fails_for_every_rule_ends_with_the_first_error(quick, tmp_path):
     rules = [parse_formula(text) for text in ("g", "m", "v", "g^2", "m * g")]
-    message = "failed for all of the first 3 rules. First: RuntimeError: the cable fell out"
+    message = "failed for all of the first 3 rules. First, [gmv]: RuntimeError: the cable fell out"
     with pool(tmp_path, {rule.formula(): "fail 9" for rule in rules}, workers=1) as executor:
         with pytest.raises(TaskFailed, match=message):
             list(executor(rules))
@@ -112,6 +113,37 @@ def test_leaving_does_not_wait_for_a_hanging_child(quick, tmp_path):
         future = executor.submit(parse_formula("g"))
         wait_until(lambda: (tmp_path / "g").read_text() != "hang 9")
     assert future.done() and isinstance(future.exception(), TaskFailed)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (-9, "was killed (SIGKILL), most likely because memory ran out. Use fewer --workers, or a smaller model, "),
+        (-15, "was killed (SIGTERM), most likely because memory ran out. Use fewer --workers, or a smaller model, "),
+        (-11, "crashed (SIGSEGV), most likely in native code that the task uses. Set PYTHONFAULTHANDLER=1 to see "),
+        (-6, "crashed (SIGABRT), most likely in native code that the task uses. Set PYTHONFAULTHANDLER=1 to see "),
+        (-999, "was killed (signal 999), "),
+        (0, "ended itself with exit code 0. Look at what it printed, and for what exits in the task's code or "),
+        (3, "ended itself with exit code 3. Look at what it printed, and for what exits in the task's code or "),
+    ],
+)
+def test_the_end_of_a_process_is_told_with_its_likely_cause(code, told):
+    class Ended:
+        exitcode = code
+
+        def join(self):
+            pass
+
+    class Pipe:
+        def poll(self, seconds):
+            raise EOFError
+
+    worker = ProcessWorker(None)
+    worker._process, worker._pipe = Ended(), Pipe()
+    answer = worker._answer(1.0)
+    assert answer.status == "killed" and answer.message.startswith(f"The worker's process {told}")
+    worker._process = None  # as after `stop` by another thread
+    assert worker._answer(1.0) == Failed("killed", "It was stopped.")
 
 
 class Unreadable:
