@@ -1,7 +1,7 @@
 """Formats a task's description: two lines before a search, its cost, and the table of `nos-search --describe`."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from neural_optimizer_search.measuring.description import Description
 from neural_optimizer_search.plurals import count_of
@@ -9,18 +9,40 @@ from neural_optimizer_search.search.constants import find_round_cost, find_steps
 from neural_optimizer_search.search.estimate import Plan, estimate
 from neural_optimizer_search.search.ranking import SHOWN
 from neural_optimizer_search.tasks.protocol import Protocol
+from neural_optimizer_search.trials.first_trials import find_most_trial_steps
 
 _BYTES = ("B", "kB", "MB", "GB", "TB")
 
 
-def format_lines(name: str, found: Description) -> str:
-    """Describes in two lines what will be trained."""
+class _Cost(NamedTuple):
+    """What is measured at a time, "rule" or "trial", and the most steps and the seconds that it takes."""
+
+    unit: str
+    steps: int
+    seconds: float
+
+
+def format_lines(name: str, found: Description, trial_steps: Optional[int] = None) -> str:
+    """Describes in two lines what will be trained.
+
+    Args:
+      name: The name of the task.
+      found: Its `Description`.
+      trial_steps: The most steps of a trial, if each is one setting; None if rules are measured at several rates.
+    """
+    cost = _find_cost(found, trial_steps)
     return (
         f"{name}: {found.trainable:,} weights, {found.train_examples:,} examples in batches of {found.batch_size}, "
-        f"{found.validation_examples:,} to validate; at most {found.steps:,} steps and about "
-        f"{describe_duration(found.seconds)} a rule\n"
+        f"{found.validation_examples:,} to validate; at most {cost.steps:,} steps and about "
+        f"{describe_duration(cost.seconds)} a {cost.unit}\n"
         f"Untrained: {found.metric_name} {found.metric:.4g}, score {found.score:.4g}, loss {found.loss:.4g}"
     )
+
+
+def _find_cost(found, trial_steps):
+    if trial_steps is None:
+        return _Cost("rule", found.steps, found.seconds)
+    return _Cost("trial", trial_steps, found.seconds * trial_steps / found.steps)
 
 
 class Described(NamedTuple):
@@ -41,12 +63,11 @@ def format_tables(described: Sequence[Described], plan: Plan) -> str:
     whole = _describe_whole(described, plan)
     if len(described) == 1:
         (one,) = described
-        return _format({**_describe(one), **whole}, one.found.notes)
-    tables = [_format(_describe(one), one.found.notes) for one in described]
-    seconds = sum(found.seconds for _, found, _ in described)
-    return "\n\n".join(
-        [*tables, _format({"all tasks": f"about {describe_duration(seconds)} a rule at most", **whole})]
-    )
+        return _format({**_describe(one, plan), **whole}, one.found.notes)
+    tables = [_format(_describe(one, plan), one.found.notes) for one in described]
+    cost = _add_costs(described, plan)
+    all_tasks = f"at most {cost.steps:,} steps, about {describe_duration(cost.seconds)} a {cost.unit}"
+    return "\n\n".join([*tables, _format({"all tasks": all_tasks, **whole})])
 
 
 def format_cost(described: Sequence[Described], plan: Plan, published: str) -> str:
@@ -57,13 +78,34 @@ def format_cost(described: Sequence[Described], plan: Plan, published: str) -> s
       plan: The `Plan` of the search.
       published: The cost of such a search as others report it.
     """
-    steps, seconds = (sum(getattr(one.found, name) for one in described) for name in ("steps", "seconds"))
-    rule = f"at most {steps:,} steps, about {describe_duration(seconds)} with Adam on one core"
-    return _format({"a rule": rule, **_describe_whole(described, plan), "the paper": published})
+    cost = _add_costs(described, plan)
+    measured = {f"a {cost.unit}": _describe_cost(cost)}
+    return _format({**measured, **_describe_whole(described, plan), "the paper": published})
 
 
-def _describe(described):
+def _add_costs(described, plan):
+    """The cost of a rule or a trial on all tasks."""
+    costs = [_find_cost_in(plan, one) for one in described]
+    return _Cost(costs[0].unit, sum(cost.steps for cost in costs), sum(cost.seconds for cost in costs))
+
+
+def _find_cost_in(plan, one):
+    return _find_cost(one.found, find_most_trial_steps(one.protocol) if plan.tries_settings else None)
+
+
+def _describe_cost(cost):
+    return f"at most {cost.steps:,} steps, about {describe_duration(cost.seconds)} with Adam on one core"
+
+
+def _describe(described, plan):
     title, found, _ = described
+    if plan.tries_settings:
+        cost = {"a trial": f"{_describe_cost(_find_cost_in(plan, described))}; one that is stopped early takes fewer"}
+    else:
+        cost = {
+            "steps a rule": f"at most {found.steps:,}; a rule that is stopped early takes fewer",
+            "time a rule": f"about {describe_duration(found.seconds)}, from two timed runs with Adam on one core",
+        }
     validation = found.validation_batch_size
     worst, best = found.scale
     return {
@@ -71,8 +113,7 @@ def _describe(described):
         "weights": f"{found.trainable:,} trainable, {found.frozen:,} not",
         "examples": f"{found.train_examples:,} to train, {found.validation_examples:,} to validate",
         "batch": f"{found.batch_size}{f'; {validation} in validation' if validation else ''}",
-        "steps a rule": f"at most {found.steps:,}; a rule that is stopped early takes fewer",
-        "time a rule": f"about {describe_duration(found.seconds)}, from two timed runs with Adam on one core",
+        **cost,
         "memory": f"{_size(found.data_bytes)} of data in each worker; {_size(found.peak_bytes)} a process in all",
         "metric": f"{found.metric_name}: {found.metric:.4g} untrained, which has the score {found.score:.4g} "
         f"({worst:.4g} scores 0, {best:.4g} scores 1)",

@@ -76,6 +76,7 @@ def prepare_task(
     data_dir: Optional[str],
     tracebacks: Path,
     require_in_place: Callable[[], None] = lambda: None,
+    trial_steps: Optional[int] = None,
 ) -> PreparedTask:
     """Describes and checks a user's own task, and prints what will be trained.
 
@@ -84,6 +85,7 @@ def prepare_task(
       task, protocol, data_dir: See `Evaluator`.
       describe: The function that describes it.
       tracebacks, require_in_place: See `keep_tracebacks`.
+      trial_steps: See `format_lines`.
 
     Raises:
       TaskFailed: If its rewards would be meaningless, or it cannot be trained.
@@ -94,7 +96,7 @@ def prepare_task(
     print(f"Reads the data of {task.name}, and trains it with Adam: two whole runs and a short one.", flush=True)
     with keep_tracebacks(describe, tracebacks, require_in_place):
         description = describe(task, protocol, data_dir)
-    print(format_lines(task.name, description), flush=True)
+    print(format_lines(task.name, description, trial_steps), flush=True)
     for note in description.notes:
         print(f"{command}: note: {note}", file=sys.stderr)
     fingerprint = description.fingerprint

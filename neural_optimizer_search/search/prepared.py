@@ -17,9 +17,11 @@ from neural_optimizer_search.search.own_task import (
     recall_task,
     record_fingerprint,
 )
+from neural_optimizer_search.search.registry import find_algorithm
 from neural_optimizer_search.tasks.joint_task import JointTask, Measurable
 from neural_optimizer_search.tasks.protocol import Protocol
 from neural_optimizer_search.tasks.task import Task
+from neural_optimizer_search.trials.first_trials import find_most_trial_steps
 
 
 class PreparedSearch(NamedTuple):
@@ -80,11 +82,14 @@ def prepare_search(
     # Nothing will be measured, so the recorded description is enough.
     recalls = has_ended(config, ledger) and not may_change
     found = config.find_each()
+    tries_settings = find_algorithm(config.algorithm).tries_settings
 
     def prepare(task: Task, protocol: Protocol) -> PreparedTask:
         recorded = ledger.run.fingerprint if len(found) == 1 else ledger.run.fingerprints.get(task.name)
         recalled = recall_task(task, protocol, recorded) if recalls else None
-        return recalled or prepare_task("nos-search", task, protocol, describe, config.data_dir, tracebacks, in_place)
+        trial_steps = find_most_trial_steps(protocol) if tries_settings else None
+        where = config.data_dir, tracebacks, in_place
+        return recalled or prepare_task("nos-search", task, protocol, describe, *where, trial_steps)
 
     if len(found) == 1:
         ((task, protocol),) = found

@@ -69,6 +69,11 @@ def find_trial_steps(protocol: Protocol) -> int:
     return protocol.final_steps + count_probe_steps(protocol)
 
 
+def find_most_trial_steps(protocol: Protocol) -> int:
+    """The number of gradient steps of a trial that is trained with every seed, as a search does with the best."""
+    return find_trial_steps(protocol) + (len(protocol.seeds) - 1) * protocol.final_steps
+
+
 def count_probe_steps(protocol: Protocol) -> int:
     """The number of gradient steps that measure the scale of a rule's updates."""
     return protocol.probe_steps if protocol.centred else 0

@@ -202,7 +202,8 @@ def _tune(p, config, out, file):
     task, protocol = config.find()
     plan = _find_plan(p, config, file.known)
     describe, in_place = Describer(), file.require_in_place
-    prepared = prepare_task("nos-tune", task, protocol, describe, config.data_dir, out / TRACEBACKS, in_place)
+    where = config.data_dir, out / TRACEBACKS, in_place
+    prepared = prepare_task("nos-tune", task, protocol, describe, *where, find_trial_steps(protocol))
     record_fingerprint(file, prepared.fingerprint, "begin a new tuning")
     _note_versions(file)
     what = f"{config.task}/{config.protocol}, {config.reward}"

@@ -14,7 +14,7 @@ from neural_optimizer_search.search.constants import (
     find_steps_before,
 )
 from neural_optimizer_search.search.cost import make_plan
-from neural_optimizer_search.search.description_table import Described, format_tables
+from neural_optimizer_search.search.description_table import Described, format_cost, format_lines, format_tables
 from neural_optimizer_search.search.estimate import (
     STEP_SECONDS,
     TRIAL_STEPS,
@@ -26,6 +26,7 @@ from neural_optimizer_search.search.estimate import (
 from neural_optimizer_search.search.limits import Limits
 from neural_optimizer_search.search.registry import find_algorithm
 from neural_optimizer_search.tasks.protocol import Racing
+from neural_optimizer_search.trials.first_trials import find_most_trial_steps
 
 TUNES = ConstantsConfig(0.4)
 FOUND = fakes.describe_nothing(None, fakes.BLOBS, fakes.TINY)  # 64 steps, half a second
@@ -57,6 +58,24 @@ def test_a_trial_on_several_tasks_trains_every_seed_on_each():
     assert both.low == pytest.approx(10 * trainings * seconds.low)
     assert both.high == pytest.approx(10 * (trainings + 3 * trainings) * seconds.high)
     assert one.high == pytest.approx(10 * TRIAL_STEPS[1] * long.final_steps * seconds.high)
+
+
+def test_a_search_for_settings_tells_what_a_trial_takes():
+    """Every seed once with one setting, and the probe; a rule that is tried at several rates has 64 steps here."""
+    plan = Plan(Limits(rules=10), 1, 6, 0, 0, ConstantsConfig(), 10.0)
+    trials = dataclasses.replace(plan, tries_settings=True)
+    uncentred = dataclasses.replace(fakes.TINY, centred=False)
+    one, both = [Described("a", FOUND, uncentred)], [Described(name, FOUND, fakes.TINY) for name in ("a", "b")]
+    told = "at most 16 steps, about 0.12 s with Adam on one core"
+    assert f"\na trial      {told}; one that is stopped early takes fewer\n" in (text := format_tables(one, trials))
+    assert " a rule " not in text and " a trial" not in format_tables(one, plan)
+    assert "\n\nall tasks    at most 38 steps, about 0.3 s a trial\n" in format_tables(both, trials)
+    assert "\n\nall tasks    at most 128 steps, about 1 s a rule\n" in format_tables(both, plan)
+    assert format_cost(one, trials, "").startswith(f"a trial      {told}\n")
+    assert format_cost(one, plan, "").startswith("a rule       at most 64 steps, about 0.5 s with Adam on one core\n")
+    assert find_most_trial_steps(fakes.TINY) == 19
+    assert "; at most 19 steps and about 0.15 s a trial\n" in format_lines("a", FOUND, 19)
+    assert "; at most 64 steps and about 0.5 s a rule\n" in format_lines("a", FOUND)
 
 
 def test_workers_without_a_rule_save_no_time():

@@ -18,7 +18,9 @@ from neural_optimizer_search.promotion import command as promote
 from neural_optimizer_search.records.ledger import Ledger
 from neural_optimizer_search.search import command
 from neural_optimizer_search.search.known_optimizers import THE_SIX
+from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.tasks.named_task import NamedTask, load
+from neural_optimizer_search.trials.first_trials import find_most_trial_steps
 from neural_optimizer_search.workers.describing import Describer
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("trains_nothing")]
@@ -91,6 +93,15 @@ def test_what_will_be_trained_is_said_first(mine, capfd):
     assert second == "Untrained: accuracy 0.25, score 0.25, loss 1.5"
     assert third.startswith("Regularized evolution")
     assert err.startswith("nos-search: note: Nothing was looked at.\n")
+
+
+def test_a_search_for_settings_tells_what_a_trial_takes(mine, capfd):
+    """It has one setting, and no sweep over rates."""
+    pytest.importorskip("optuna")
+    steps = find_most_trial_steps(find_task(mine.task).protocols["reduced"])
+    assert search(mine, "--algorithm", "settings", "--budget", "2", "--out", "run") == 0
+    told = capfd.readouterr().out.splitlines()[1]
+    assert re.search(rf"; at most {steps} steps and about 0\.\d+ s a trial$", told)
 
 
 def test_a_shipped_task_is_not_looked_at(tmp_path, monkeypatch):

@@ -285,6 +285,8 @@ def test_the_corrected_command_runs_in_the_directory_of_one_that_failed(tmp_path
     (kept,) = (tmp_path / "run").iterdir()
     text = kept.read_text()
     assert run(*words) == 0
+    told = r"; at most 11 steps and about 0\.\d+ s a trial\n"  # 6 of a training, and the probe
+    assert re.search(told, capsys.readouterr().out)
     assert kept.name == "tracebacks.txt" and kept.read_text() == text
 
 
