@@ -7,6 +7,7 @@ import pathlib
 import re
 from types import SimpleNamespace
 
+import fakes
 import marks
 import numpy as np
 import pytest
@@ -15,7 +16,17 @@ from benchmarks.run import main
 from benchmarks.studies import StudyFailed, own_models
 from benchmarks.studies.archive.ranks import shorten_name
 from benchmarks.studies.common.trainings import FRESH_SEED
-from benchmarks.studies.own_models import arms, markdown, pictures, report, searches, stock, trials, tuners
+from benchmarks.studies.own_models import (
+    arms,
+    markdown,
+    pictures,
+    report,
+    searches,
+    statistics,
+    stock,
+    trials,
+    tuners,
+)
 from benchmarks.studies.own_models.pieces import Outcome, Piece, Winner, read_outcome, write_outcome
 from benchmarks.studies.own_models.statistics import bootstrap_tasks, find_profile, find_step_ratio
 from benchmarks.studies.own_tasks import EIGHT, HELD_OUT, splits
@@ -29,6 +40,7 @@ from neural_optimizer_search.search.config import SearchConfig
 from neural_optimizer_search.search.fresh import choose_seeds
 from neural_optimizer_search.tasks import find_task
 from neural_optimizer_search.trials.objective import Progress
+from neural_optimizer_search.workers import describing
 from neural_optimizer_search.workers.config import EXECUTORS
 from neural_optimizer_search.workers.in_process import InProcess
 
@@ -39,12 +51,13 @@ STEPS = 12  # of a training of the tiny task
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """The split 0 of `table` is one that needs no data, and workers are in this process."""
+    """The split 0 of `table` is one that needs no data, and workers are in this process, as is what describes it."""
     for module in (arms, searches, trials):
         monkeypatch.setattr(module, "name_split", lambda task, split: f"tiny_own:task_{task}_{split}")
     monkeypatch.setitem(
         EXECUTORS, "local", lambda config, task, protocol, data_dir: InProcess(Evaluator(task, protocol))
     )
+    monkeypatch.setattr(describing, "ProcessWorker", fakes.DescribesInThread)
 
 
 # The others are these with other arguments.
@@ -138,8 +151,9 @@ def outcome(score, spread=0.01, seed=0):
 
 
 @pytest.fixture
-def outcomes():
-    """The search is better on one task, worse on another, and level on a third."""
+def outcomes(monkeypatch):
+    """The search is better on one task, worse on another, and level on a third. Intervals are rough, and quick."""
+    monkeypatch.setattr(statistics, "RESAMPLES", 100)
     found = {}
     for task, gain in (("images", 0.1), ("table", -0.1), ("capitals", 0.0)):
         for seed in range(3) if task != "images" else range(1, 4):  # its seed 0 was seen by the defaults

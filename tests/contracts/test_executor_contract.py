@@ -1,11 +1,13 @@
 """What every executor promises; one joins by a row."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import os
 import pathlib
 
 import fakes
+import forked
 import marks
 import pytest
 from environments import python_path
@@ -71,8 +73,11 @@ def in_process():
     return InProcess(Faulty())
 
 
+@contextlib.contextmanager
 def processes():
-    return WorkerPool([ProcessWorker(Faulty) for _ in range(2)])
+    """Forked ones; test_worker_contract.py spawns them, as a command does."""
+    with forked.workers(__name__), WorkerPool([ProcessWorker(Faulty) for _ in range(2)]) as pool:
+        yield pool
 
 
 def ray():
@@ -220,7 +225,7 @@ def test_the_flag_limits_a_rule_and_a_start_from_the_first_one_on(timeout, start
 
 
 def test_a_stopped_executor_says_so():
-    executor = processes()
+    executor = WorkerPool([ProcessWorker(Faulty)])
     executor.close()
     future = executor.submit(RULES[0])
     with pytest.raises(TaskFailed, match="The workers were stopped"):

@@ -11,6 +11,7 @@ from neural_optimizer_search.l2o import targets
 from neural_optimizer_search.l2o.momentum import momentum_policy, tune_momentum
 from neural_optimizer_search.l2o.trajectories import mean_value, run, starts
 
+pytestmark = pytest.mark.usefixtures("graphs_as_traced")
 ONCE = pytest.mark.once  # with any Keras a policy is fitted, learns, imitates and is the best so far
 
 
@@ -41,17 +42,23 @@ def test_the_best_is_kept(iterations):
     assert [iteration.best_merit for iteration in iterations] == list(np.minimum.accumulate(merits))
 
 
+@pytest.fixture
+def fits_nothing(iterations, monkeypatch):
+    """Each policy is the first one: a fit takes seconds to trace."""
+    monkeypatch.setattr(gps, "_fit_policy", lambda config, batches, policy, seed: iterations[0].policy)
+
+
 @ONCE
-def test_old_batches_go():
-    config = dataclasses.replace(TINY, kept=2, updates=20)
+def test_old_batches_go(fits_nothing):
+    config = dataclasses.replace(TINY, kept=2)
     assert [len(iteration.batches) for iteration in gps.learn(config, BOWLS)] == [1, 2, 2]
 
 
 @ONCE
 @pytest.mark.parametrize("anew", [False, True])
-def test_functions_are_drawn_anew_if_that_is_asked(anew, iterations, monkeypatch):
+def test_functions_are_drawn_anew_if_that_is_asked(anew, iterations, fits_nothing, monkeypatch):
     """Of two further iterations, the second one without the first too, as after a resume."""
-    config, seen = dataclasses.replace(TINY, iterations=4, updates=20, anew=anew), []
+    config, seen = dataclasses.replace(TINY, iterations=4, anew=anew), []
     improve = gps.improve_targets
 
     def note(config, functions, *arguments):

@@ -19,7 +19,7 @@ from neural_optimizer_search.l2o import PredictedStepDescent, saved, training
 from neural_optimizer_search.l2o.config import GuidedPolicySearchConfig, Training
 from neural_optimizer_search.objectives import FAMILIES
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("graphs_as_traced")]
 
 SMALL = dict(dataclasses.asdict(TINY), updates=50)
 

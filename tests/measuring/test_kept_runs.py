@@ -20,7 +20,7 @@ from neural_optimizer_search.measuring.training import ChildTraining
 from neural_optimizer_search.schedule_shape import parse_schedule
 from neural_optimizer_search.tasks.protocol import Racing
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("graphs_as_traced")]
 
 DIVERGING = "exp(exp(exp(g + 1)))"
 PROTOCOL = dataclasses.replace(fakes.TINY, final_steps=12, validate_every=4, sweep_steps=3)

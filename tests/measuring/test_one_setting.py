@@ -11,7 +11,7 @@ from neural_optimizer_search.measuring.evaluator import Evaluator
 from neural_optimizer_search.measuring.run_plan import RunPlan
 from neural_optimizer_search.schedule_shape import parse_schedule
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("graphs_as_traced")]
 
 PROTOCOL = dataclasses.replace(fakes.TINY, final_steps=12, seeds=(0, 1, 2))
 SETTING = dict(learning_rate=0.05, schedule="cosine", weight_decay=0.5)

@@ -44,8 +44,9 @@ def test_what_is_no_report_is_not_written_over(run, tmp_path, monkeypatch, capsy
     (tmp_path / name).write_bytes(text)
     if name.endswith("-wal"):
         monkeypatch.setattr("neural_optimizer_search.report.command.read", lambda place: None)
-        monkeypatch.setattr("neural_optimizer_search.report.command.search_page", lambda run: page(""))
-        monkeypatch.setattr("neural_optimizer_search.report.command.comparison_page", lambda runs: page(""))
+    # What would be written does not matter, and takes a second.
+    monkeypatch.setattr("neural_optimizer_search.report.command.search_page", lambda run: page(""))
+    monkeypatch.setattr("neural_optimizer_search.report.command.comparison_page", lambda runs: page(""))
     before = sorted(os.listdir(run))
     assert f"{name} is not a report of nos-report, so it is left" in refuse(capsys, "run", "--out", name, *more)
     assert (tmp_path / name).read_bytes() == text and sorted(os.listdir(run)) == before
@@ -101,7 +102,9 @@ def test_a_directory_in_which_nothing_can_be_written(run, capsys):
     assert refuse(capsys, run, "--out", "/proc/a.html").endswith(". Name another file.")
 
 
-@pytest.mark.parametrize("mode", ["wb", "ab"])
+@pytest.mark.parametrize(
+    "mode", [pytest.param("wb", marks=marks.only_long("A file that has something is harder.")), "ab"]
+)
 def test_standard_output_may_be_a_file_or_a_pipe(run, tmp_path, mode):
     code = "import sys; from neural_optimizer_search.report.command import main; sys.exit(main(sys.argv[1:]))"
     words = [sys.executable, "-c", code, str(run), "--out", "/dev/stdout"]

@@ -34,7 +34,14 @@ from neural_optimizer_search.workers.worker import Failed
 pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 
-def test_rewards_depend_neither_on_workers_nor_on_order():
+@pytest.fixture
+def quick():
+    with forked.workers(__name__):
+        yield
+
+
+def test_rewards_depend_neither_on_workers_nor_on_order(quick):
+    """Of forked workers; test_ray_workers.py compares spawned ones with those of Ray."""
     with graphs.as_traced():
         alone = rewards(InProcess(Evaluator(fakes.BLOBS, fakes.TINY)), RULES)
     with process_executor(fakes.BLOBS, fakes.TINY, wanted=Wanted(2)) as two:
@@ -47,12 +54,6 @@ def test_rewards_depend_neither_on_workers_nor_on_order():
         host, number = found[rule].worker.split(":")
         assert host and int(number) != os.getpid()
     assert {rule: evaluation.rewards for rule, evaluation in again.items()} == first
-
-
-@pytest.fixture
-def quick():
-    with forked.workers(__name__):
-        yield
 
 
 def missing(data_dir=None):
