@@ -16,7 +16,7 @@ from neural_optimizer_search.l2o.presets import CHOICES, PRESETS
 from neural_optimizer_search.l2o.trajectories import Trajectories, observe_all, run, starts
 from neural_optimizer_search.objectives import FAMILIES
 
-pytestmark = [pytest.mark.once, pytest.mark.usefixtures("graphs_as_traced")]
+pytestmark = pytest.mark.once
 
 PAPER = dataclasses.replace(TINY, updates=300, **PRESETS["paper"])
 NEAR_TARGETS = dataclasses.replace(TINY, near="target")
