@@ -166,7 +166,7 @@ def _is_masked(part: NotFinite, child: Child, untrained: np.ndarray) -> bool:
     model = child.make_model()
     optimizer = TokenOptimizer(**clipping_of(model))
     replace_optimizer(model, optimizer)
-    batch = gather(child.train, np.resize(part.rows, child.batch_size))
+    batch = gather(child.train, tf.constant(np.resize(part.rows, child.batch_size)))
     with eager_functions():
         loss = child.train_step(model, batch)
     return bool(np.isfinite(loss) and np.isfinite(optimizer.weights_sum))
