@@ -171,9 +171,10 @@ def fit(
         return tf.einsum("bi,bij,bj->b", away, precision, away)
 
     rate = tf.keras.optimizers.schedules.CosineDecay(learning_rate, updates)
+    optimizer = tf.keras.optimizers.Adam(rate)
+    optimizer.build(model.trainable_variables)  # else Keras 2 traces the steps twice, to make its variables first
     # With few steps per execution, most of the time is Keras's overhead.
-    model.compile(tf.keras.optimizers.Adam(rate), mahalanobis, steps_per_execution=min(50, updates))
-    model.optimizer.build(model.trainable_variables)  # else Keras 2 traces the steps twice, to make these first
+    model.compile(optimizer, mahalanobis, steps_per_execution=min(50, updates))
     flat = precisions.reshape(len(precisions), -1)
     inputs, actions, inverses = (tf.constant(array, tf.float32) for array in (policy.compress(seen), steps, flat))
     places = tf.constant(which)
