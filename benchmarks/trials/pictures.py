@@ -52,7 +52,7 @@ def draw(plot: Plot, stem: pathlib.Path) -> dict[str, pathlib.Path]:
         if not axes.has_data():
             close_figure(figure)
             continue
-        axes.set_title(f"{plot.experiment.TITLE}: {title.lower()}", fontsize=9)
+        axes.set_title(f"{plot.experiment.TITLE}: {title[0].lower()}{title[1:]}", fontsize=9)
         axes.legend(*order_legend(axes), fontsize=7, loc="upper left", bbox_to_anchor=(1.01, 1.0))
         paths[title] = stem.with_name(f"{stem.name}-{word}.png")
         save_figure(figure, paths[title])
