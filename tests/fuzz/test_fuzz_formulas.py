@@ -168,7 +168,7 @@ def test_hostile_texts(kind):
 
 @pytest.mark.parametrize("kind", ["brackets", "calls", "a code", "1e999", "a long word", "zeros"])
 def test_an_optimizer_of_a_hostile_text_is_an_error(kind):
-    with pytest.raises(ValueError, match="formula"):
+    with pytest.raises(ValueError, match="Argument `rule` "):
         optimizers.RuleOptimizer(HOSTILE[kind])
 
 
