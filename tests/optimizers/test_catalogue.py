@@ -105,7 +105,7 @@ def test_sources_slots_and_recommended_decays():
 
 @ROWS
 def test_a_row_equals_numpy_past_T_too_and_keeps_no_more_than_its_slots(row):
-    steps = {"decay_steps": T} if row.rule.decays else {}  # without them, the rate of a row with a schedule is constant
+    steps = {"decay_steps": T} if row.rule.decays else {}  # without them, the rate is constant even with a schedule
     optimizer = optimizers.get(row.name, learning_rate=RATE, weight_decay=None, **steps)
     expected = reference.run_rule(row.rule, GRADIENTS, START, RATE, T, drawn, constants=constants_of(row))
     np.testing.assert_allclose(directions(optimizer), list(expected), rtol=1e-5, atol=1e-7)
