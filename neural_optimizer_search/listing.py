@@ -49,7 +49,7 @@ file of --source has the schedule, and says how to use both.
 In Python, with T training steps: optimizers.get("addsign-ld", learning_rate=0.1, decay_steps=T)"""
 
 
-LARGEST_NUMBER = 1e9
+_LARGEST = 1e9
 _SETTING = ("learning_rate", "schedule", "weight_decay")  # flags, and arguments of `Rule.to_source`
 
 
@@ -80,7 +80,7 @@ class Listing:
         default_text="derived from NAME; MyOptimizer for a formula, FoundOptimizerK for RUN#K",
     )  # fmt: skip
     learning_rate: Optional[float] = flag(
-        None, "with --source, the default learning rate of the file", parse=number(0, LARGEST_NUMBER),
+        None, "with --source, the default learning rate of the file", parse=number(0, _LARGEST),
         default_text="that of NAME; 0.01 for a formula",
     )  # fmt: skip
     schedule: Optional[str] = flag(
@@ -88,7 +88,7 @@ class Listing:
         parse=_read_schedule, default_text="that of NAME",
     )  # fmt: skip
     weight_decay: Optional[float] = flag(
-        None, "with --source, the decoupled weight decay that the file describes", parse=number(0, LARGEST_NUMBER),
+        None, "with --source, the decoupled weight decay that the file describes", parse=number(0, _LARGEST),
         default_text="that of NAME",
     )  # fmt: skip
 
@@ -116,8 +116,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def _check_combination(p, asked):
     """Refuses flags that would have no effect."""
-    given = {"--name": asked.class_name or None, **{f"--{name}": getattr(asked, name) for name in _SETTING}}
-    for name, value in given.items():
+    of_file = {"--name": asked.class_name or None, **{f"--{name}": getattr(asked, name) for name in _SETTING}}
+    for name, value in of_file.items():
         if value is not None and not asked.source:
             p.error(f"argument {name}: needs --source")
     for name, given in (("--latex", asked.latex), ("--json", asked.as_json)):
@@ -162,10 +162,10 @@ def _list_others(lacking):
 def _write_source(p, asked):
     if not asked.name:
         p.error(f"argument NAME: {_ALLOWED}")
-    rule, name, own = _find_rule(p, asked.name)
-    given = {name: value for name in _SETTING if (value := getattr(asked, name)) is not None}
+    rule, class_name, own = _find_rule(p, asked.name)
+    given = {name: getattr(asked, name) for name in _SETTING if getattr(asked, name) is not None}
     try:
-        return rule.to_source(asked.class_name or name, asked.source, **{**own, **given})
+        return rule.to_source(asked.class_name or class_name, asked.source, **{**own, **given})
     except ValueError as error:
         p.error(_say_wrong_name(error))
 

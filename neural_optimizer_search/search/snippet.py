@@ -49,12 +49,14 @@ def write_snippet(setting: Trained, steps: int, variable: str = "optimizer") -> 
 
 def write_file_command(setting: Trained) -> str:
     """The command of a file with the rule, which has the setting too."""
-    given = {"--learning_rate": setting.learning_rate, "--weight_decay": setting.weight_decay or None}
-    flags = [f" {flag} {write_number(value)}" for flag, value in given.items() if value is not None]
-    schedule = parse_schedule(setting.schedule)
-    if schedule != CONSTANT:
-        flags.insert(1, f" --schedule {quote(str(schedule))}")
-    return explain_file(f"{quote(setting.rule.formula())}{''.join(flags)}")
+    rate, schedule, decay = setting.learning_rate, parse_schedule(setting.schedule), setting.weight_decay
+    words = [
+        quote(setting.rule.formula()),
+        *(["--learning_rate", write_number(rate)] if rate is not None else []),
+        *(["--schedule", quote(str(schedule))] if schedule != CONSTANT else []),
+        *(["--weight_decay", write_number(decay)] if decay else []),
+    ]
+    return explain_file(" ".join(words))
 
 
 def explain_file(rule: str) -> str:
